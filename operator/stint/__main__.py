@@ -1,0 +1,38 @@
+"""The commands of the operator image: ``stint controller``, ``stint gateway``, ``stint release-finalizers``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+USAGE = "usage: stint controller | gateway | release-finalizers"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; imports come late, because the gateway must start at once and stay small."""
+    words = sys.argv[1:] if arguments is None else arguments
+    match words:
+        case ["controller"]:
+            from stint.main import controller
+            from stint.settings import settings
+            from stint.telemetry.logs import setup
+
+            setup(settings().log_level)
+            asyncio.run(controller())
+            return 0
+        case ["gateway"]:
+            from stint.gateway.app import main as gateway
+
+            return gateway()
+        case ["release-finalizers"]:
+            from stint.finalizers import release_all
+
+            asyncio.run(release_all())
+            return 0
+        case _:
+            print(USAGE, file=sys.stderr)
+            return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

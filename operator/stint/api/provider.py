@@ -1,0 +1,119 @@
+"""ModelProvider: where the model is, how to reach it, and what it costs."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stint.api.base import Model, Rule, Schema
+from stint.api.common import Condition, LabelSelector, Resource, short_name
+from stint.api.scalars import Generation, Key, ModelName, Name, Price, integer, map_list, matching, never, set_list
+
+ProviderType = Literal["Anthropic"]
+CredentialType = Literal["APIKey", "AuthToken", "SetupToken"]
+UnknownModels = Literal["Refuse", "CountAsDearest"]
+
+
+BASE_URL = "https://api.anthropic.com"
+
+BaseURL = Annotated[
+    str,
+    Schema(
+        never("@", "put the credential into a Secret and name it in credential.secretRef, not into the URL"),
+        never("/v1/?$", "leave out /v1: the gateway adds the path of each request"),
+        matching(
+            "^(https://[A-Za-z0-9][^/?#\\s]*|http://[a-z0-9][-a-z0-9.]*\\.svc(\\.cluster\\.local)?(:[0-9]{1,5})?)(/[^?#\\s]*)?$",
+            "write https://host, or http://name.namespace.svc for a Service of the cluster; nothing may follow the path",
+        ),
+        maxLength=1024,
+        minLength=1,
+        default=BASE_URL,
+    ),
+]
+CIDR = Annotated[str, Schema(Rule("isCIDR(self)", "write a range of addresses such as 160.79.104.0/23 or 2607:6bc0::/48"), maxLength=64, minLength=1)]
+
+
+class Endpoint(Model):
+    """The API's address."""
+
+    base_url: BaseURL = Field(BASE_URL, description="Address without /v1; http:// only for a Service of the cluster (*.svc).")
+
+
+class CredentialSecret(Model):
+    """The Secret that holds the credential, in the namespace of the session that uses the provider."""
+
+    name: Annotated[Name, Schema(default="anthropic")] = Field(
+        "anthropic", description="Name of the Secret, in the namespace of the session: each team brings its own."
+    )
+    key: Annotated[Key, Schema(default="api-key")] = Field("api-key", description="Key inside the Secret.")
+
+
+class Credential(Model):
+    """How to sign in."""
+
+    type: Annotated[CredentialType, Schema(default="APIKey")] = Field(
+        "APIKey",
+        description="APIKey: a key of the Console (x-api-key); AuthToken: a bearer token, as gateways use; "
+        "SetupToken: the token that `claude setup-token` prints.",
+    )
+    secret_ref: Annotated[CredentialSecret, Schema(default={})] = Field(CredentialSecret(), description="The Secret that holds the credential.")
+
+
+class ModelPrice(Model):
+    """What one model costs, in USD per million tokens."""
+
+    model: ModelName = Field(description="Id of the model.")
+    input: Price = Field(description="Input.")
+    output: Price = Field(description="Output.")
+    cache_read: Price = Field(description="Input read from the cache.")
+    cache_write_5m: Price = Field(description="Input written to the cache for five minutes.")
+    cache_write_1h: Price = Field(description="Input written to the cache for one hour.")
+
+
+class InCluster(Model):
+    """Pods of this cluster that serve the endpoint."""
+
+    namespace_selector: LabelSelector | None = Field(None, description="Namespaces they are in. Default: the session's namespace.")
+    pod_selector: LabelSelector | None = Field(None, description="Labels they have. Default: all pods of these namespaces.")
+    port: Annotated[int, integer(1, 65535)] = Field(description="Port of the pods (not of their Service).")
+
+
+class Network(Model):
+    """Where agent pods may connect to. Without it: port 443 and 22 of everything outside the cluster."""
+
+    cidrs: Annotated[list[CIDR], set_list(64)] | None = Field(None, description="Only these ranges outside the cluster, such as 160.79.104.0/23.")
+    in_cluster: InCluster | None = Field(None, description="Pods of this cluster that serve the endpoint.")
+
+
+class ProviderSpec(Model):
+    """Where the model is, how to reach it, and what it costs."""
+
+    type: Annotated[ProviderType, Schema(default="Anthropic")] = Field(
+        "Anthropic", description="Whose API it is. Anthropic also means every gateway that speaks its Messages API."
+    )
+    endpoint: Annotated[Endpoint, Schema(default={})] = Field(Endpoint(), description="The API's address.")
+    credential: Annotated[Credential, Schema(default={})] = Field(Credential(), description="How to sign in.")
+    default_model: ModelName | None = Field(None, description="Model of sessions that name none, and whose profile names none.")
+    prices: Annotated[list[ModelPrice], map_list("model", 128)] = Field([], description="What each model costs.")
+    unknown_models: Annotated[UnknownModels, Schema(default="CountAsDearest")] = Field(
+        "CountAsDearest",
+        description="What happens with a model that has no price: CountAsDearest counts it at the dearest price of the list, "
+        "Refuse refuses the request.",
+    )
+    network: Network | None = Field(None, description="Where agent pods may connect to.")
+
+
+class ProviderStatus(Model):
+    """What Stint found out about the provider."""
+
+    observed_generation: Generation | None = Field(None, description="The metadata.generation that this status was computed for.")
+    conditions: Annotated[list[Condition], map_list("type", 16)] = Field([], description="Ready, Reconciling and Stalled.")
+
+
+class ModelProvider(Resource):
+    """Where the model is and how to reach it: endpoint, credential, prices. A provider in the system namespace serves every namespace,
+    each with its own Secret."""
+
+    rules = (short_name("a provider"),)
+
+    spec: ProviderSpec = Field(description="Where the model is, how to reach it, and what it costs.")
+    status: ProviderStatus = Field(ProviderStatus(), description="What Stint found out about the provider. Written by Stint only.")

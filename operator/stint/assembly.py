@@ -1,0 +1,154 @@
+"""The controller process put together: caches, queue, workers, and who feeds whom.
+
+::
+
+    Kopf on.event ──▶ changed() ──┐                            ┌──▶ act ──▶ API server
+    pod informer  ──▶ pod store ──┴─▶ caches ─▶ queue ─▶ workers┤
+                                        ▲                       └──▶ answers
+                                        └───────── feed() ◀───────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+import kopf
+
+from stint.engine.cache import ObjectCache
+from stint.engine.controller import Controller, Kind
+from stint.engine.keys import Key
+from stint.engine.queue import WorkQueue
+from stint.engine.waiters import Waiters
+from stint.kube.client import KubeClient
+from stint.kube.informer import Informer
+from stint.kube.resources import NETWORK_POLICIES, PODS, Resource
+from stint.profiles.kind import PROFILES, Profiles
+from stint.providers.kind import PROVIDERS, Providers
+from stint.sessions.expiry import SESSIONS
+from stint.sessions.kind import Sessions
+from stint.sessions.names import POD_SELECTOR
+from stint.sessions.observe import World
+from stint.sessions.pod_store import PodStore
+from stint.sessions.presence import PresenceChecks
+from stint.settings import Settings
+from stint.telemetry.health import Health
+
+log = logging.getLogger(__name__)
+
+
+class Assembly:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, settings: Settings, client: KubeClient | None = None) -> None:
+        self.settings = settings
+        self.client = client or KubeClient()
+        self.queue = WorkQueue()
+        self.waiters = Waiters()
+        self.caches = {SESSIONS: ObjectCache("AgentSession"), PROFILES: ObjectCache("AgentProfile"), PROVIDERS: ObjectCache("ModelProvider")}
+        self.pods = PodStore(self.queue.add)
+        self.informer = Informer(self.client, PODS, self.pods.take, selector=POD_SELECTOR)
+        self._policies: dict[tuple[str, str], dict[str, Any]] = {}
+        presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
+        sessions, profiles, providers = (self.caches[resource] for resource in (SESSIONS, PROFILES, PROVIDERS))
+        world = World(self.client, sessions, profiles, providers, self.pods, presence, self._policies, settings)
+        kinds: list[Kind] = [Sessions(world, self.waiters), Profiles(profiles), Providers(providers, presence, settings)]
+        self.controller = Controller(self.client, self.queue, self.feed, kinds)
+        self.filled = False
+        self.health = Health(lambda: self.filled, lambda: len(self.queue), lambda: self.controller.last_progress)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def changed(self, resource: Resource, item: dict[str, Any], gone: bool) -> None:
+        """An object of ours as a watch shows it."""
+        cache, meta = self.caches[resource], item["metadata"]
+        if gone:
+            cache.drop(item)
+            self.pods.forget_session(meta["uid"])
+        elif not cache.put(item):
+            return
+        self._wake(Key(cache.kind, meta["namespace"], meta["name"]))
+
+    def feed(self, resource: Resource, item: dict[str, Any]) -> None:
+        """An answer to one of our own writes: newer than any watch."""
+        meta = item["metadata"]
+        if resource in self.caches:
+            self.caches[resource].put(item)
+            self._wake_waiters(Key(self.caches[resource].kind, meta["namespace"], meta["name"]))
+        elif resource == PODS:
+            self.pods.take(item)
+        elif resource == NETWORK_POLICIES:
+            self._policies[meta["namespace"], meta["name"]] = item["spec"]
+
+    def _wake(self, key: Key) -> None:
+        self.queue.add(key)
+        self._wake_waiters(key)
+
+    def _wake_waiters(self, key: Key) -> None:
+        for waiter in self.waiters.of(key.kind, key.name):
+            self.queue.add(waiter)
+
+    async def run(self) -> None:
+        """Fill the caches, then work until cancelled. Nothing is decided before everything has been listed."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.informer.run())
+            for resource in self.caches:
+                async for items, _ in self.client.list(resource):
+                    for item in items:
+                        self.changed(resource, item, gone=False)
+            await self.informer.synced.wait()
+            gc.collect()
+            gc.freeze()  # what is listed at the start stays: the collector need not look at it again
+            self.filled = True
+            log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
+            await self.controller.run(self.settings.workers)
+
+    def start(self) -> None:
+        """Begin in the background; a failure ends the process, so that it starts anew."""
+        task = asyncio.create_task(self.run(), name="stint controller")
+        task.add_done_callback(_end_process_on_failure)
+        self._tasks.append(task)
+
+    async def stop(self) -> None:
+        """Cancel everything and wait for it: tasks left behind would delay the shutdown by five seconds."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.queue.close()
+
+
+def _end_process_on_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("the controller failed; the process ends and starts anew", exc_info=task.exception())
+        asyncio.get_running_loop().stop()
+
+
+def kopf_settings(settings: kopf.OperatorSettings) -> None:
+    """What Kopf must not do (docs/decisions/0001): it watches our kinds and nothing else."""
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 0.5
+    settings.queueing.worker_limit = None
+    settings.watching.chunk_size = 500
+    settings.watching.server_timeout = 300
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.networking.enforce_retry_after = True
+    settings.persistence.finalizer = "stint.dev/unused"
+    settings.persistence.diffbase_storage = NoDiffs()
+    settings.persistence.progress_storage = kopf.StatusProgressStorage(name="stint")
+    settings.process.ultimate_exiting_timeout = 25
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """Kopf computes a difference for every event, even when nobody asks for it: half of its CPU. There is none to compute."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> Any:
+        return {}
+
+    def fetch(self, *, body: kopf.Body) -> Any:
+        return {}
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: Any) -> None:
+        return None

@@ -1,0 +1,98 @@
+"""The workers: take a key, observe, plan, act, and decide when to look again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from stint.engine.act import Feed, Target, act
+from stint.engine.keys import Key
+from stint.engine.plan import Plan, Refusal
+from stint.engine.queue import WorkQueue
+from stint.kube.client import KubeClient
+from stint.kube.errors import ApiError, Conflict, Unreachable
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What `Kind.observe` found: the object and the plan made from everything gathered around it."""
+
+    target: Target
+    plan: Plan
+
+
+class Kind(Protocol):
+    """One kind's part: gather and decide. ``refusal`` is what the API server said to our last creation for this object."""
+
+    name: str
+
+    def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Awaitable[Look | None]:
+        """Observe and plan; None when the object is gone."""
+        ...
+
+
+class Controller:
+    """Runs the plans of all kinds with a fixed number of workers."""
+
+    def __init__(self, client: KubeClient, queue: WorkQueue, feed: Feed, kinds: list[Kind], clock: Clock = utc_now) -> None:
+        self._client = client
+        self._queue = queue
+        self._feed = feed
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._clock = clock
+        self._refusals: dict[Key, Refusal] = {}
+        self.last_progress = time.monotonic()
+
+    async def run(self, workers: int) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.take()
+            try:
+                await self.reconcile(key)
+            finally:
+                self._queue.done(key)
+                self.last_progress = time.monotonic()
+
+    async def reconcile(self, key: Key) -> None:
+        """One pass for one object; a failure schedules the next one and touches no other object."""
+        try:
+            await self._pass(key)
+        except Conflict as stale:
+            log.debug("%s: seen too early, looking again: %s", key, stale)
+            self._queue.failed(key)
+        except (Unreachable, ApiError) as failure:
+            log.warning("%s: %s; next try in %.1f s", key, failure, self._queue.failed(key))
+        except Exception:
+            log.exception("%s: a bug in the plan; next try in %.1f s", key, self._queue.failed(key))
+        else:
+            self._queue.succeeded(key)
+
+    async def _pass(self, key: Key) -> None:
+        now = self._clock()
+        look = await self._kinds[key.kind].look(key, now, self._refusals.pop(key, None))
+        if look is None:
+            return
+        refusal = await act(self._client, look.plan, look.target, self._feed)
+        if refusal is not None:
+            self._refusals[key] = refusal
+            self._queue.add(key)
+        elif look.plan.look_again is not None:
+            self._queue.add_later(key, (look.plan.look_again - now).total_seconds())

@@ -1,0 +1,89 @@
+"""Which objects need a look, each at most once at a time.
+
+A key is in one of three places: waiting in line, in the hands of one worker, or scheduled for later. A key that changes while a worker has it
+goes back in line when the worker is done, so no change is lost and no object is worked on twice at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from stint.engine.keys import Key
+
+FIRST_BACKOFF = 0.2  # seconds
+MAX_BACKOFF = 60.0
+
+
+class WorkQueue:
+    """A de-duplicating queue with delays and a backoff per key."""
+
+    def __init__(self) -> None:
+        self._line: deque[Key] = deque()
+        self._waiting: set[Key] = set()
+        self._held: set[Key] = set()
+        self._changed: set[Key] = set()
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._failures: dict[Key, int] = {}
+        self._arrived = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def add(self, key: Key) -> None:
+        """Look at this key soon."""
+        if key in self._held:
+            self._changed.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._line.append(key)
+            self._arrived.set()
+
+    def add_later(self, key: Key, seconds: float) -> None:
+        """Look at this key in so many seconds; replaces what was scheduled before."""
+        self._cancel(key)
+        self._timers[key] = asyncio.get_running_loop().call_later(max(0.0, seconds), self._due, key)
+
+    async def take(self) -> Key:
+        """The next key; the caller must give it back with `done`."""
+        while not self._line:
+            self._arrived.clear()
+            await self._arrived.wait()
+        key = self._line.popleft()
+        self._waiting.discard(key)
+        self._held.add(key)
+        self._cancel(key)
+        return key
+
+    def done(self, key: Key) -> None:
+        """The worker has finished with this key."""
+        self._held.discard(key)
+        if key in self._changed:
+            self._changed.discard(key)
+            self.add(key)
+
+    def failed(self, key: Key) -> float:
+        """Schedule another try after this key's backoff, in seconds."""
+        count = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** (count - 1))
+        self.add_later(key, delay)
+        return delay
+
+    def succeeded(self, key: Key) -> None:
+        """Forget this key's failures."""
+        self._failures.pop(key, None)
+
+    def close(self) -> None:
+        """Drop everything that is scheduled."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _due(self, key: Key) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _cancel(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()

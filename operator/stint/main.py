@@ -1,0 +1,60 @@
+"""The route table: every Kopf handler of the controller, a line or two each.
+
+Only ``on.event``: no create, update, timer or daemon handlers, because each of those costs writes (docs/decisions/0001-kopf-only-listens.md).
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+import kopf
+
+from stint.assembly import Assembly, kopf_settings
+from stint.kube.login import login
+from stint.profiles.kind import PROFILES
+from stint.providers.kind import PROVIDERS
+from stint.sessions.expiry import SESSIONS
+from stint.settings import settings as read_settings
+
+registry = kopf.OperatorRegistry()
+GROUP, VERSION = "stint.dev", "v1alpha1"
+
+
+@kopf.on.startup(registry=registry)
+async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
+    kopf_settings(settings)
+    gc.set_threshold(100_000, 50, 100)
+    memo.health_server = await memo.health.start(memo.settings.port)
+    memo.start()
+
+
+@kopf.on.login(registry=registry)
+async def sign_in(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> kopf.AiohttpSession:
+    return await login(memo.client, settings)
+
+
+@kopf.on.event(GROUP, VERSION, "agentsessions", registry=registry)
+async def session_changed(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+    memo.changed(SESSIONS, event["object"], gone=event["type"] == "DELETED")
+
+
+@kopf.on.event(GROUP, VERSION, "agentprofiles", registry=registry)
+async def profile_changed(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+    memo.changed(PROFILES, event["object"], gone=event["type"] == "DELETED")
+
+
+@kopf.on.event(GROUP, VERSION, "modelproviders", registry=registry)
+async def provider_changed(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
+    memo.changed(PROVIDERS, event["object"], gone=event["type"] == "DELETED")
+
+
+@kopf.on.cleanup(registry=registry)
+async def cleanup(memo: Any, **_: Any) -> None:
+    await memo.stop()
+    await memo.health_server.cleanup()
+
+
+async def controller() -> None:
+    """Run the controller until it is told to stop."""
+    await kopf.operator(registry=registry, memo=Assembly(read_settings()), clusterwide=True, standalone=True)

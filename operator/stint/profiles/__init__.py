@@ -1,0 +1,1 @@
+"""AgentProfile: a reusable agent."""

@@ -1,0 +1,1 @@
+"""ModelProvider: where the model is, how to reach it, what it costs."""

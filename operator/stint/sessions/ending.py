@@ -1,0 +1,165 @@
+"""How an attempt ended: one verdict from everything the pod left behind.
+
+Rules are asked in order; the first that answers wins. What the gateway says of limits stands above what the agent says of itself, and what the
+user wanted (suspend, cancel) stands above how the pod happened to die of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from stint.sessions import reasons
+from stint.sessions.observed import Observed
+from stint.sessions.pod_facts import AGENT, CLONE, CONTINUE, GATEWAY, PodFacts
+from stint.sessions.reports import Report, Result, canonical_sha256, last_result, read_init_error, read_report, read_result
+
+SUCCEEDED, FAILED, SUSPENDED, CANCELLED, DISRUPTED, START_FAILED = "Succeeded", "Failed", "Suspended", "Cancelled", "Disrupted", "StartFailed"
+OOM_KILLED, DEADLINE_EXCEEDED = "OOMKilled", "DeadlineExceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The verdict: ``outcome`` is one of the six above, ``reason`` a CamelCase word, ``message`` a sentence."""
+
+    outcome: str
+    reason: str
+    message: str = ""
+    api_status: int | None = None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Remains:
+    """A pod that has ended, with its last words read."""
+
+    seen: Observed
+    pod: PodFacts
+
+    @cached_property
+    def result(self) -> Result | None:
+        agent = self.pod.container(AGENT)
+        brief = read_result(agent.message) if agent else None
+        if brief is not None and brief.truncated:
+            return last_result(self.seen.log_tail) or brief
+        return brief
+
+    @cached_property
+    def report(self) -> Report | None:
+        gateway = self.pod.container(GATEWAY)
+        return read_report(gateway.message) if gateway else None
+
+    @property
+    def exit_code(self) -> int | None:
+        agent = self.pod.container(AGENT)
+        return agent.exit_code if agent else None
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        return self.seen.resolved.agent.output_schema if self.seen.resolved else None
+
+
+def ending(seen: Observed, pod: PodFacts) -> Ending:
+    """How this pod's attempt ended."""
+    remains = Remains(seen, pod)
+    for rule in RULES:
+        verdict = rule(remains)
+        if verdict is not None:
+            return verdict
+    return Ending(FAILED, reasons.AGENT_CRASHED, "the agent container ended without a result; see the log of its pod")
+
+
+def succeeded(remains: Remains) -> Ending | None:
+    result = remains.result
+    if result is None or result.outcome != "Succeeded" or remains.exit_code != 0:
+        return None
+    problem = output_problem(remains.schema, result, remains.report)
+    return Ending(FAILED, reasons.OUTPUT_INVALID, problem) if problem else Ending(SUCCEEDED, reasons.COMPLETED)
+
+
+def output_problem(schema: dict[str, Any] | None, result: Result, report: Report | None) -> str:
+    """Why the output is not what was asked for; empty when it is.
+
+    The gateway validated it, out of the agent's reach. The hash ties its verdict to the very value that the runner handed on.
+    """
+    if schema is None:
+        return ""
+    if result.structured is None:
+        return "the agent gave no structured output"
+    if report is None or report.output_sha256 is None:
+        return "the output was not validated: the gateway's report is missing"
+    if not report.output_valid:
+        return f"the output does not match spec.agent.outputSchema: {report.output_error}"
+    if report.output_sha256 != canonical_sha256(result.structured):
+        return "the output is not the one that was validated"
+    return ""
+
+
+def limit_reached(remains: Remains) -> Ending | None:
+    report = remains.report
+    if report is None or report.limit_reached is None or _interrupted_on_purpose(remains):
+        return None
+    name = report.limit_reached
+    return Ending(FAILED, reasons.BUDGET_REACHED, f"limits.{name} is used up; raise spec.limits.{name} to go on where it stopped")
+
+
+def _interrupted_on_purpose(remains: Remains) -> bool:
+    return remains.seen.cancelled or remains.seen.suspended
+
+
+def cancelled(remains: Remains) -> Ending | None:
+    return Ending(CANCELLED, reasons.CANCELLED, "cancelled by spec.cancel") if remains.seen.cancelled else None
+
+
+def suspended(remains: Remains) -> Ending | None:
+    return Ending(SUSPENDED, reasons.SUSPENDED, "suspended by spec.suspend") if remains.seen.suspended else None
+
+
+def deadline_exceeded(remains: Remains) -> Ending | None:
+    if remains.pod.reason != DEADLINE_EXCEEDED:
+        return None
+    return Ending(FAILED, reasons.TIMEOUT, "limits.timeout has passed")
+
+
+def init_failed(remains: Remains) -> Ending | None:
+    for name in (CLONE, CONTINUE):
+        container = remains.pod.container(name)
+        if container is not None and container.exit_code not in (None, 0):
+            fallback = (reasons.AGENT_CRASHED, f"the init container {name} ended with exit code {container.exit_code}")
+            return Ending(FAILED, *(read_init_error(container.message) or fallback))
+    return None
+
+
+def failed(remains: Remains) -> Ending | None:
+    result = remains.result
+    if result is None or result.outcome != "Failed" or not result.error_class:
+        return None
+    return Ending(FAILED, result.error_class, result.error_message, result.api_status, result.resets_at)
+
+
+def disrupted(remains: Remains) -> Ending | None:
+    pod = remains.pod
+    if pod.disrupted is not None:
+        return Ending(DISRUPTED, pod.disrupted[0], pod.disrupted[1] or "the cluster took the pod away")
+    if pod.reason == reasons.EVICTED:
+        return Ending(DISRUPTED, reasons.EVICTED, pod.message)
+    if pod.deleting_since is not None or pod.gone:
+        return Ending(DISRUPTED, reasons.POD_DELETED, "the pod was deleted")
+    return None
+
+
+def out_of_memory(remains: Remains) -> Ending | None:
+    for container in remains.pod.containers:
+        if container.reason == OOM_KILLED:
+            advice = "raise spec.podTemplate.resources.limits.memory" if container.name == AGENT else "raise the gateway's memory (chart value)"
+            return Ending(FAILED, reasons.AGENT_CRASHED, f"container {container.name} ran out of memory: {advice}")
+    return None
+
+
+Rule = Callable[[Remains], Ending | None]
+RULES: tuple[Rule, ...] = (
+    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, init_failed, failed, disrupted, out_of_memory,
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""Why a session does not start yet.
+
+Rules are asked in order; the first that answers wins. A rule sees only `Observed`. `Waiting` goes on by itself once the thing it names changes;
+`Stalled` needs a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from stint.engine.conditions import moment
+from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, REFUSED_RETRY, Stalled, Waiting
+from stint.sessions import reasons
+from stint.sessions.observed import Hold, Observed
+from stint.sessions.output_schema import schema_problem
+from stint.sessions.resolve import Resolved
+from stint.sessions.usage import known, money, remaining, used
+
+
+def hold(seen: Observed) -> Hold | None:
+    """The first reason not to start an attempt now, None if there is none."""
+    for rule in START_RULES:
+        answer = rule(seen)
+        if answer is not None:
+            return answer
+    return None
+
+
+def cannot_be_read(seen: Observed) -> Hold | None:
+    return Stalled(reasons.INVALID_SPEC, seen.invalid) if seen.spec is None else None
+
+
+def waits_for_profile(seen: Observed) -> Hold | None:
+    assert seen.spec is not None
+    if seen.resolved is not None or seen.spec.profile_ref is None:
+        return None
+    name = seen.spec.profile_ref.name
+    message = f"there is no AgentProfile {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
+    return Waiting(reasons.PROFILE_NOT_FOUND, message, kind="AgentProfile", name=name)
+
+
+def waits_for_provider(seen: Observed) -> Hold | None:
+    assert seen.resolved is not None
+    if seen.provider is not None:
+        return None
+    name = seen.resolved.provider
+    message = f"there is no ModelProvider {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
+    return Waiting(reasons.PROVIDER_NOT_FOUND, message, kind="ModelProvider", name=name)
+
+
+def has_invalid_output_schema(seen: Observed) -> Hold | None:
+    assert seen.resolved is not None
+    schema = seen.resolved.agent.output_schema
+    problem = schema_problem(schema) if schema is not None else ""
+    return Stalled(reasons.INVALID_OUTPUT_SCHEMA, f"agent.outputSchema is not a JSON schema: {problem}") if problem else None
+
+
+def has_used_its_limits(seen: Observed) -> Hold | None:
+    """Estimates of lost attempts count here only if no volume will tell the truth later."""
+    assert seen.resolved is not None
+    usage = used(seen.status) if seen.resolved.ephemeral else known(seen.status)
+    cost, tokens = remaining(seen.resolved, usage)
+    if cost > 0 and tokens != 0:
+        return _has_used_its_time(seen.status, seen.resolved)
+    named = "tokens" if tokens == 0 else "cost"
+    spent = f"{usage.tokens} tokens" if named == "tokens" else f"{money(usage.cost)} USD"
+    return Stalled(reasons.BUDGET_REACHED, f"limits.{named} is used up ({spent}); raise spec.limits.{named} to go on where it stopped")
+
+
+def _has_used_its_time(status: Mapping[str, Any], resolved: Resolved) -> Hold | None:
+    if status.get("activeSeconds", 0) < resolved.timeout:
+        return None
+    return Stalled(reasons.TIMEOUT, "limits.timeout is used up; raise spec.limits.timeout to go on where it stopped")
+
+
+def waits_for_references(seen: Observed) -> Hold | None:
+    for reference, presence in seen.presence.items():
+        if presence == "there":
+            continue
+        whole = presence == "object missing"
+        if reference.kind == "Secret":
+            reason = reasons.SECRET_MISSING if whole else reasons.SECRET_KEY_MISSING
+        else:
+            reason = reasons.CONFIG_MAP_MISSING if whole else reasons.CONFIG_MAP_KEY_MISSING
+        what = f"{reference.kind} {reference.name}" if whole else f"key {reference.key} of {reference.kind} {reference.name}"
+        message = f"{what} is missing in namespace {seen.namespace}: create it, and the session starts within a minute"
+        until = seen.now + timedelta(seconds=seen.settings.reference_recheck_seconds)
+        return Waiting(reason, message, until, kind=reference.kind, name=reference.name)
+    return None
+
+
+def waits_for_source(seen: Observed) -> Hold | None:
+    assert seen.spec is not None
+    if seen.spec.continue_from is None:
+        return None
+    name = seen.spec.continue_from.name
+    if seen.source is None:
+        message = f"continueFrom: there is no AgentSession {name} in namespace {seen.namespace}"
+        return Waiting(reasons.SOURCE_NOT_FOUND, message, kind="AgentSession", name=name)
+    if seen.source.ephemeral:
+        return Stalled(reasons.SOURCE_HAS_NO_VOLUME, f"continueFrom: session {name} was ephemeral, so its conversation is gone")
+    if not seen.source.over:
+        message = f"continueFrom: session {name} is neither finished nor suspended yet"
+        return Waiting(reasons.SOURCE_NOT_FINISHED, message, kind="AgentSession", name=name)
+    return None
+
+
+def backs_off(seen: Observed) -> Hold | None:
+    when = moment(seen.status.get("nextRetryTime"))
+    if when is None or when <= seen.now:
+        return None
+    return backing_off(seen.status, when)
+
+
+def backing_off(status: Mapping[str, Any], when: datetime) -> Waiting:
+    """What a session says between two attempts."""
+    error = (status.get("result") or {}).get("error") or {}
+    return Waiting(reasons.BACKING_OFF, f"attempt {status.get('attempt')} failed ({error.get('class')}): {error.get('message', '')}", when)
+
+
+def was_refused(seen: Observed) -> Hold | None:
+    refusal = seen.refusal
+    if refusal is None:
+        return None
+    reason = refusal.reason if refusal.reason in (NAME_TAKEN, NAMESPACE_TERMINATING) else reasons.POD_REFUSED
+    until = seen.now + timedelta(seconds=REFUSED_RETRY)
+    return Waiting(reason, f"the API server refused {refusal.kind} {refusal.name}: {refusal.message}", until, refusal.kind, refusal.name)
+
+
+START_RULES: tuple[Callable[[Observed], Hold | None], ...] = (
+    cannot_be_read, waits_for_profile, waits_for_provider, has_invalid_output_schema, has_used_its_limits, waits_for_references, waits_for_source,
+    backs_off, was_refused,
+)  # fmt: skip

@@ -1,0 +1,40 @@
+"""AgentSession for the engine: look it up, decide."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stint.api.base import API_VERSION
+from stint.engine.act import Target
+from stint.engine.controller import Look
+from stint.engine.keys import Key
+from stint.engine.plan import Refusal
+from stint.engine.waiters import Waiters
+from stint.sessions.expiry import SESSIONS
+from stint.sessions.names import KIND
+from stint.sessions.observe import World, observe
+from stint.sessions.plan import plan
+
+
+class Sessions:
+    """What the controller does with a session's key."""
+
+    name = KIND
+
+    def __init__(self, world: World, waiters: Waiters) -> None:
+        self._world = world
+        self._waiters = waiters
+
+    async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
+        """Observe and plan; remembers what the session waits for, so that it is looked at again when that changes."""
+        seen = await observe(self._world, key, now, refusal)
+        if seen is None:
+            self._waiters.forget(key)
+            return None
+        item = self._world.sessions.get(key.namespace, key.name)
+        if item is None or item["metadata"]["uid"] != seen.uid:
+            return None  # deleted while we looked around
+        decided = plan(seen)
+        waiting = (decided.status or seen.status).get("waitingFor") or {}
+        self._waiters.wait(key, waiting.get("kind", ""), waiting.get("name", ""))
+        return Look(Target(SESSIONS, KIND, API_VERSION, item), decided)

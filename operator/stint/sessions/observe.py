@@ -1,0 +1,126 @@
+"""Gathers everything that decisions about a session need into one `Observed`. The only place of this package that waits for anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from stint.api.base import InvalidObject
+from stint.api.profile import AgentProfile, ProfileSpec
+from stint.api.provider import ModelProvider
+from stint.api.session import SessionSpec
+from stint.engine.cache import ObjectCache
+from stint.engine.keys import Key
+from stint.engine.plan import Refusal
+from stint.kube.client import KubeClient
+from stint.sessions.observed import Observed, Provider, Source
+from stint.sessions.pod.network import policy_name
+from stint.sessions.pod_facts import AGENT
+from stint.sessions.pod_store import PodStore
+from stint.sessions.presence import PresenceChecks
+from stint.sessions.references import references
+from stint.sessions.reports import read_result
+from stint.sessions.resolve import resolve
+from stint.settings import Settings
+
+LOG_LINES = 8
+"""The runtime splits a line every 16 KiB; the result's line has 64 KiB at most, and what follows it is nothing."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Where observations come from."""
+
+    client: KubeClient
+    sessions: ObjectCache
+    profiles: ObjectCache
+    providers: ObjectCache
+    pods: PodStore
+    presence: PresenceChecks
+    policies: dict[tuple[str, str], dict[str, Any]]
+    """Specs of the NetworkPolicies put in place, by namespace and name."""
+    settings: Settings
+
+
+async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None) -> Observed | None:
+    """Everything about one session; None when it is gone."""
+    item = world.sessions.get(key.namespace, key.name)
+    if item is None:
+        return None
+    meta = item["metadata"]
+    pods = tuple(world.pods.of(meta["uid"]))
+    seen = Observed(
+        now=now, namespace=key.namespace, name=key.name, uid=meta["uid"], generation=meta.get("generation", 0), metadata=meta,
+        status=item.get("status") or {}, settings=world.settings, pods=pods, refusal=refusal,
+    )  # fmt: skip
+    for pod in pods:
+        if pod.gone and pod.attempt <= seen.settled:
+            world.pods.forget(pod)
+    seen = _resolved(world, seen, item.get("spec") or {})
+    if seen.pod is not None:
+        return replace(seen, log_tail=await _log_tail(world, seen))
+    if seen.spec is None or seen.resolved is None or seen.provider is None or not _may_start(seen):
+        return seen
+    found = await world.presence.check(key.namespace, references(seen.spec, seen.resolved, seen.provider.spec), now)
+    return replace(seen, presence=found)
+
+
+def _resolved(world: World, seen: Observed, raw_spec: dict[str, Any]) -> Observed:
+    try:
+        spec = SessionSpec.read(raw_spec)
+        profile = _profile(world, seen.namespace, spec)
+        if spec.profile_ref is not None and profile is None:
+            return replace(seen, spec=spec)
+        resolved = resolve(spec, profile, world.settings.default_cost_limit)
+        provider = _provider(world, seen.namespace, resolved.provider)
+    except (InvalidObject, ValueError) as problem:
+        return replace(seen, invalid=str(problem))
+    policy = world.policies.get((seen.namespace, policy_name(resolved.provider)))
+    return replace(seen, spec=spec, resolved=resolved, provider=provider, source=_source(world, seen.namespace, spec), policy_in_place=policy)
+
+
+def _may_start(seen: Observed) -> bool:
+    """Whether it is worth asking for Secrets and ConfigMaps."""
+    return not (seen.deleting or seen.suspended or seen.cancelled or (seen.finished and not seen.rerun_requested))
+
+
+def _shared(world: World, cache: ObjectCache, namespace: str, name: str) -> dict[str, Any] | None:
+    """The one rule for sharing: the session's namespace first, then the system namespace."""
+    return cache.get(namespace, name) or cache.get(world.settings.system_namespace, name)
+
+
+def _profile(world: World, namespace: str, spec: SessionSpec) -> ProfileSpec | None:
+    item = _shared(world, world.profiles, namespace, spec.profile_ref.name) if spec.profile_ref else None
+    return AgentProfile.read(item).spec if item else None
+
+
+def _provider(world: World, namespace: str, name: str) -> Provider | None:
+    item = _shared(world, world.providers, namespace, name)
+    return Provider(name, item["metadata"]["namespace"], ModelProvider.read(item).spec) if item else None
+
+
+def _source(world: World, namespace: str, spec: SessionSpec) -> Source | None:
+    item = world.sessions.get(namespace, spec.continue_from.name) if spec.continue_from else None
+    if item is None:
+        return None
+    status = item.get("status") or {}
+    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
+    source_spec = SessionSpec.read(item.get("spec") or {})
+    profile = _profile(world, namespace, source_spec)
+    ephemeral = resolve(source_spec, profile, world.settings.default_cost_limit).ephemeral
+    over = bool(status.get("completionTime")) or conditions.get("Suspended") == "True"
+    return Source(item["metadata"]["uid"], over and bool(status.get("history")), ephemeral)
+
+
+async def _log_tail(world: World, seen: Observed) -> str:
+    """The end of the log, when the pod has ended and its result says that it was cut."""
+    pod = seen.pod
+    agent = pod.container(AGENT) if pod else None
+    if pod is None or agent is None or not pod.terminal or pod.gone:
+        return ""
+    result = read_result(agent.message)
+    if result is None or not result.truncated:
+        return ""
+    return await world.client.log_tail(pod.namespace, pod.name, AGENT, LOG_LINES)
+

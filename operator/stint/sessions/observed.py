@@ -1,0 +1,102 @@
+"""The one input of every decision about a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from stint.api.provider import ProviderSpec
+from stint.api.session import SessionSpec
+from stint.engine.conditions import moment
+from stint.engine.plan import Refusal, Stalled, Waiting
+from stint.sessions.pod_facts import PodFacts
+from stint.sessions.references import Reference
+from stint.sessions.resolve import Resolved
+from stint.settings import Settings
+
+Presence = Literal["there", "object missing", "key missing"]
+
+
+@dataclass(frozen=True)
+class Provider:
+    """The ModelProvider that the session's reference leads to."""
+
+    name: str
+    namespace: str
+    spec: ProviderSpec
+
+
+@dataclass(frozen=True)
+class Source:
+    """The session that ``continueFrom`` names."""
+
+    uid: str
+    over: bool
+    """Finished or suspended: nobody writes to its volume."""
+    ephemeral: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A session and everything around it, at one moment."""
+
+    now: datetime
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    metadata: dict[str, Any]
+    status: dict[str, Any]
+    settings: Settings
+    spec: SessionSpec | None = None
+    """None when it cannot be read; then ``invalid`` says why."""
+    invalid: str = ""
+    resolved: Resolved | None = None
+    """None when the profile is missing."""
+    provider: Provider | None = None
+    source: Source | None = None
+    presence: dict[Reference, Presence] = field(default_factory=dict)
+    pods: tuple[PodFacts, ...] = ()
+    log_tail: str = ""
+    """The end of the agent's log, read only when the result says that it was cut."""
+    policy_in_place: dict[str, Any] | None = None
+    """The spec of the NetworkPolicy that the controller last put in place for this namespace and provider."""
+    refusal: Refusal | None = None
+
+    @cached_property
+    def settled(self) -> int:
+        """Number of the last attempt whose end is in the status, 0 for none."""
+        history = self.status.get("history") or []
+        return int(history[-1]["attempt"]) if history else 0
+
+    @cached_property
+    def pod(self) -> PodFacts | None:
+        """The pod of the attempt that is not settled yet."""
+        return next((pod for pod in self.pods if pod.attempt > self.settled), None)
+
+    @property
+    def deleting(self) -> bool:
+        return "deletionTimestamp" in self.metadata
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.status.get("completionTime"))
+
+    @property
+    def rerun_requested(self) -> bool:
+        """``retryRequest`` holds a value that was not carried out yet."""
+        wanted = self.spec.retry_request if self.spec else None
+        return wanted is not None and wanted != moment(self.status.get("observedRetryRequest"))
+
+    @property
+    def suspended(self) -> bool:
+        return bool(self.spec and self.spec.suspend)
+
+    @property
+    def cancelled(self) -> bool:
+        return bool(self.spec and self.spec.cancel)
+
+
+Hold = Waiting | Stalled

@@ -1,0 +1,200 @@
+"""What to do about a session now. Read `plan` from top to bottom: it is the whole life of a session.
+
+Pure: no client, no clock, no Kopf. Everything it knows is in `Observed`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from stint.engine.conditions import TRUE, moment, timestamp
+from stint.engine.plan import Create, Delete, EventRecord, Plan, Stalled, Waiting
+from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
+from stint.sessions import reasons
+from stint.sessions.conditions import Facts, conditions, phase
+from stint.sessions.ending import CANCELLED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains
+from stint.sessions.expiry import expire
+from stint.sessions.holds import backing_off, hold
+from stint.sessions.names import conversation
+from stint.sessions.observed import Observed
+from stint.sessions.pod.claim import volume_claim
+from stint.sessions.pod.manifest import GRACE_SECONDS, agent_pod
+from stint.sessions.pod.network import network_policy
+from stint.sessions.pod_facts import AGENT, ContainerFacts, PodFacts
+from stint.sessions.settlement import begun, finish, settle
+
+LOST_AFTER = timedelta(seconds=15)
+"""How long after the end of its grace period a pod that is still there counts as on a lost node."""
+
+
+def plan(seen: Observed) -> Plan:
+    """The next step of this session."""
+    if seen.deleting:
+        return Plan()  # what it owns is garbage collected
+    pod = seen.pod
+    if pod is not None:
+        return _settle(seen, pod) if pod.terminal else _supervise(seen, pod)
+    if _lost_unseen(seen):
+        return _settle(seen, _unseen_pod(seen))
+    leftovers = [old for old in seen.pods if not old.terminal]
+    if leftovers:  # of settled attempts: a crash came between the status and the deletion
+        return Plan(delete=tuple(_delete(old) for old in leftovers if old.deleting_since is None))
+    if seen.finished and not seen.rerun_requested:
+        return expire(seen)
+    if seen.cancelled:
+        return _cancel_unstarted(seen)
+    if seen.suspended:
+        return Plan(status=_status(seen, begun(seen), Facts(reasons.SUSPENDED, "suspended by spec.suspend", suspended=True)))
+    holding = hold(seen)
+    if holding is not None:
+        return _hold(seen, holding)
+    return _start(seen)
+
+
+def _start(seen: Observed) -> Plan:
+    """The network policy and the volume first, so that the pod never runs without them. No status: the pod itself is the record."""
+    assert seen.resolved is not None
+    creations = []
+    if seen.settings.network_policy.enabled:
+        policy = network_policy(seen)
+        if policy["spec"] != seen.policy_in_place:
+            creations.append(Create(NETWORK_POLICIES, policy, shared=True))
+    if not seen.resolved.ephemeral and seen.settled == 0:
+        creations.append(Create(CLAIMS, volume_claim(seen)))
+    creations.append(Create(PODS, agent_pod(seen)))
+    return Plan(create=tuple(creations))
+
+
+def _supervise(seen: Observed, pod: PodFacts) -> Plan:
+    """The pod is there and has not ended."""
+    if pod.deleting_since is not None:
+        return _watch_deletion(seen, pod, pod.deleting_since)
+    if seen.cancelled or seen.suspended:
+        return Plan(delete=(_delete(pod),))
+    if pod.running:
+        return _running(seen, pod)
+    return _starting(seen, pod)
+
+
+def _running(seen: Observed, pod: PodFacts) -> Plan:
+    status = begun(seen)
+    agent = pod.container(AGENT)
+    started = agent.running_since if agent and agent.running_since else seen.now
+    status.update(attempt=pod.attempt, podName=pod.name, sessionID=conversation(seen.uid))
+    status.setdefault("startTime", timestamp(started))
+    return Plan(status=_status(seen, status, Facts(reasons.POD_RUNNING, running=True)))
+
+
+def _starting(seen: Observed, pod: PodFacts) -> Plan:
+    """Nothing is written while a pod starts as pods do; a problem is named; and it may not take for ever."""
+    limit = seen.resolved.start_timeout if seen.resolved else 300.0
+    deadline = (pod.created or seen.now) + timedelta(seconds=limit)
+    problem = pod.problem
+    if seen.now >= deadline:
+        why = f"{problem[0]}: {problem[1]}" if problem else "its containers were not created in time; see `kubectl describe pod`"
+        verdict = Ending(START_FAILED, reasons.START_TIMEOUT, f"pod {pod.name} did not start within limits.startTimeout: {why}")
+        status, verdict = settle(seen, pod, verdict)
+        return _settled(seen, status, verdict, (), (_delete(pod),))
+    told = (seen.status.get("waitingFor") or {}).get("reason")
+    if problem is None or told == problem[0]:  # the words of a problem change with every try; its name is what matters
+        return Plan(look_again=deadline)
+    status = begun(seen)
+    status.update(attempt=pod.attempt, podName=pod.name, waitingFor={"kind": "Pod", "name": pod.name, "reason": problem[0]})
+    return Plan(status=_status(seen, status, Facts(*problem)), look_again=deadline)
+
+
+def _watch_deletion(seen: Observed, pod: PodFacts, grace_ends: datetime) -> Plan:
+    """Somebody deletes it. The next attempt waits until it is gone: two writers would spoil the conversation."""
+    overdue = grace_ends + LOST_AFTER
+    if seen.now < overdue:
+        return Plan(look_again=overdue)
+    message = (
+        f"pod {pod.name} should be gone but node {pod.node or 'unknown'} does not confirm it; if the node is lost for good, "
+        "taint it with node.kubernetes.io/out-of-service"
+    )
+    return _hold(seen, Waiting(reasons.NODE_LOST, message, kind="Pod", name=pod.name), attempt=pod)
+
+
+def _settle(seen: Observed, pod: PodFacts) -> Plan:
+    status, verdict = settle(seen, pod)
+    result = Remains(seen, pod).result
+    keep_log = pod.gone or pod.deleting_since is not None or verdict.outcome != SUSPENDED
+    return _settled(seen, status, verdict, result.tools if result else (), () if keep_log else (_delete(pod),))
+
+
+def _settled(seen: Observed, status: dict[str, Any], verdict: Ending, tools: tuple[dict[str, Any], ...], delete: tuple[Delete, ...]) -> Plan:
+    finished = bool(status.get("completionTime"))
+    retry = moment(status.get("nextRetryTime"))
+    budget = verdict.reason == reasons.BUDGET_REACHED
+    if retry is not None:
+        holding = backing_off(status, retry)
+        status["waitingFor"] = _waiting_for(holding)
+        facts = Facts(holding.reason, holding.message, holding, tools=tools)
+    else:
+        facts = Facts(
+            verdict.reason, verdict.message, Stalled(verdict.reason, verdict.message) if budget else None,
+            suspended=not finished and (verdict.outcome == SUSPENDED or budget),
+            finished=verdict.outcome == SUCCEEDED if finished else None,
+            tools=tools,
+        )  # fmt: skip
+    quiet = verdict.outcome in (SUCCEEDED, SUSPENDED, CANCELLED)
+    events = () if quiet else (EventRecord(verdict.reason, f"attempt {status['attempt']}: {verdict.message}", warning=True),)
+    again = retry or (None if finished and seen.spec and seen.spec.ttl_seconds_after_finished is None else seen.now)
+    return Plan(status=_status(seen, status, facts), delete=delete, events=events, look_again=again)
+
+
+def _hold(seen: Observed, holding: Waiting | Stalled, attempt: PodFacts | None = None) -> Plan:
+    status = begun(seen)
+    again = None
+    if isinstance(holding, Waiting):
+        again = holding.until
+        status["waitingFor"] = _waiting_for(holding)
+        if holding.reason == reasons.BACKING_OFF:
+            status["nextRetryTime"] = seen.status["nextRetryTime"]
+    if attempt is not None:
+        status.update(attempt=attempt.attempt, podName=attempt.name)
+    facts = Facts(holding.reason, holding.message, holding, suspended=holding.reason == reasons.BUDGET_REACHED)
+    told = {condition.get("reason") for condition in seen.status.get("conditions") or ()}
+    events = () if holding.reason in told else (EventRecord(holding.reason, holding.message, warning=True),)
+    return Plan(status=_status(seen, status, facts), events=events, look_again=again)
+
+
+def _waiting_for(holding: Waiting) -> dict[str, Any]:
+    """``until`` only where it is a fixed moment: one that moves with the clock would be a write at every look."""
+    fixed = holding.until if holding.reason == reasons.BACKING_OFF else None
+    found = {"kind": holding.kind, "name": holding.name, "reason": holding.reason, "until": timestamp(fixed) if fixed else ""}
+    return {name: value for name, value in found.items() if value}
+
+
+def _cancel_unstarted(seen: Observed) -> Plan:
+    status = begun(seen)
+    finish(status, seen.now)
+    verdict = Ending(CANCELLED, reasons.CANCELLED, "cancelled by spec.cancel")
+    status["result"] = {"error": {"class": verdict.reason, "message": verdict.message}, "truncated": False}
+    return Plan(status=_status(seen, status, Facts(verdict.reason, verdict.message, finished=False)), look_again=seen.now)
+
+
+def _lost_unseen(seen: Observed) -> bool:
+    """The status says that an attempt ran, but its pod is gone and nobody saw it end."""
+    return int(seen.status.get("attempt", 0)) > seen.settled and not seen.finished
+
+
+def _unseen_pod(seen: Observed) -> PodFacts:
+    ran = any(condition["type"] == "Running" and condition["status"] == TRUE for condition in seen.status.get("conditions") or ())
+    agent = ContainerFacts(AGENT, running_since=seen.now if ran else None)
+    return PodFacts(
+        namespace=seen.namespace, name=seen.status.get("podName", ""), uid="", version=0, owner_uid=seen.uid, session=seen.name,
+        attempt=int(seen.status["attempt"]), created=moment(seen.status.get("startTime")), reason=reasons.POD_LOST, containers=(agent,), gone=True,
+    )  # fmt: skip
+
+
+def _delete(pod: PodFacts) -> Delete:
+    return Delete(PODS, pod.namespace, pod.name, pod.uid, GRACE_SECONDS)
+
+
+def _status(seen: Observed, status: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    """Complete a status with its conditions; fields without a value are left out."""
+    status["phase"] = phase(facts)
+    status["conditions"] = conditions(facts, seen.status, seen.generation, seen.now)
+    return {name: value for name, value in status.items() if value is not None}

@@ -1,0 +1,35 @@
+"""``gateway.json``: what the sidecar may let through (docs/reference/pod-contract.md)."""
+
+from __future__ import annotations
+
+import orjson
+
+from stint.providers.prices import price_table
+from stint.sessions.observed import Observed
+from stint.sessions.usage import known, money, remaining, used
+
+
+def gateway_config(seen: Observed, attempt: int) -> str:
+    """The JSON text of the annotation ``stint.dev/gateway``.
+
+    With a volume, estimates of lost attempts are left out of the limit and named in ``unsettled``: the gateway takes their real figures from the
+    journal that it finds there.
+    """
+    assert seen.resolved is not None
+    assert seen.provider is not None
+    spec = seen.provider.spec
+    usage = used(seen.status) if seen.resolved.ephemeral else known(seen.status)
+    cost, tokens = remaining(seen.resolved, usage)
+    estimated = [attempt["podUID"] for attempt in seen.status.get("history") or () if attempt.get("estimated") and attempt.get("podUID")]
+    document = {
+        "version": 1,
+        "session": {"namespace": seen.namespace, "name": seen.name, "uid": seen.uid},
+        "attempt": attempt,
+        "provider": {"name": seen.provider.name, "baseURL": spec.endpoint.base_url, "auth": spec.credential.type},
+        "prices": price_table(spec),
+        "unknownModels": spec.unknown_models,
+        "limits": {"cost": money(cost), "tokens": tokens},
+        "unsettled": [] if seen.resolved.ephemeral else estimated,
+        "outputSchema": seen.resolved.agent.output_schema,
+    }
+    return orjson.dumps(document).decode()

@@ -1,0 +1,62 @@
+"""The agent pods we know of, by the uid of their session.
+
+A pod that disappears stays here, marked as gone, until its attempt is settled: however late we look, its last words are not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stint.engine.keys import Key
+from stint.sessions.names import KIND
+from stint.sessions.pod_facts import PodFacts, read_pod, vanished
+
+
+class PodStore:
+    """Fed by the pod informer and by the answers to our own creations; tells ``changed`` which session to look at."""
+
+    def __init__(self, changed: Callable[[Key], None]) -> None:
+        self._changed = changed
+        self._pods: dict[str, PodFacts] = {}
+        self._by_session: dict[str, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    def take(self, item: dict[str, Any], gone: bool = False) -> None:
+        """A pod as the API server sent it; older versions than the one we hold are dropped."""
+        uid = item["metadata"]["uid"]
+        known = self._pods.get(uid)
+        if "status" not in item:  # the informer found it missing: it knows only which one
+            if known is None:
+                return
+            facts = vanished(known)
+        else:
+            facts = read_pod(item)
+            if known is not None and (facts.version <= known.version and not gone):
+                return
+            facts = vanished(facts) if gone else facts
+        self._pods[uid] = facts
+        self._by_session.setdefault(facts.owner_uid, set()).add(uid)
+        if facts.session:
+            self._changed(Key(KIND, facts.namespace, facts.session))
+
+    def of(self, session_uid: str) -> list[PodFacts]:
+        """The pods of a session, the gone but unsettled included, by attempt."""
+        return sorted((self._pods[uid] for uid in self._by_session.get(session_uid, ())), key=lambda pod: pod.attempt)
+
+    def forget(self, pod: PodFacts) -> None:
+        """A gone pod has been settled."""
+        self._pods.pop(pod.uid, None)
+        pods = self._by_session.get(pod.owner_uid)
+        if pods is not None:
+            pods.discard(pod.uid)
+            if not pods:
+                del self._by_session[pod.owner_uid]
+
+    def forget_session(self, session_uid: str) -> None:
+        """The session is gone: its gone pods need no settlement any more."""
+        for pod in self.of(session_uid):
+            if pod.gone:
+                self.forget(pod)

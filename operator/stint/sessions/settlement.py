@@ -1,0 +1,128 @@
+"""What the end of an attempt does to the session's status.
+
+::
+
+    Succeeded ─────────────────────────────────────▶ finished
+    Suspended ──▶ held until spec.suspend is false ─▶ next attempt resumes the conversation
+    Cancelled ─────────────────────────────────────▶ finished (failed)
+    Disrupted ──▶ next attempt at once (20 times at most)
+    Failed    ──▶ BudgetReached: held until the limit is raised
+              ──▶ a class worth retrying, retry.limit not reached: next attempt after the backoff
+              ──▶ else finished (failed)
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stint.api.status import HISTORY, RESULT_TEXT
+from stint.engine.conditions import timestamp
+from stint.sessions import reasons
+from stint.sessions.ending import CANCELLED, DISRUPTED, FAILED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains, ending
+from stint.sessions.names import conversation
+from stint.sessions.observed import Observed
+from stint.sessions.pod_facts import AGENT, PodFacts
+from stint.sessions.retry import MOST_DISRUPTIONS, retried, retry_at
+from stint.sessions.usage import attempt_usage, charge, correct, write_counts
+
+
+def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tuple[dict[str, Any], Ending]:
+    """The status after this pod's attempt, without conditions, and how the attempt ended."""
+    remains = Remains(seen, pod)
+    verdict = verdict or ending(seen, pod)
+    status = begun(seen)
+    correct(status, remains.report)
+    usage = attempt_usage(remains.report, pod, status, seen.resolved)
+    charge(status, usage, remains.report, remains.result.turns if remains.result else 0)
+    start, end = _span(pod, seen.now)
+    entry = {
+        "attempt": pod.attempt,
+        "podName": pod.name,
+        "podUID": pod.uid,
+        "start": timestamp(pod.created or start),
+        "end": timestamp(end),
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "exitCode": remains.exit_code,
+        **write_counts(usage),
+        "estimated": usage.estimated,
+    }
+    status["history"] = [*(status.get("history") or ()), {name: value for name, value in entry.items() if value is not None}][-HISTORY:]
+    status["attempt"] = pod.attempt
+    status["activeSeconds"] = status.get("activeSeconds", 0) + max(0, round((end - start).total_seconds()))
+    status["startTime"] = status.get("startTime") or timestamp(start)
+    status["sessionID"] = conversation(seen.uid)
+    status["podName"] = pod.name
+    status["result"] = _result(remains, verdict)
+    _next_step(status, seen, verdict)
+    return status, verdict
+
+
+def begun(seen: Observed) -> dict[str, Any]:
+    """The status to go on from: as it is, or made ready for another run when one was asked for."""
+    status = {**seen.status, "observedGeneration": seen.generation}
+    status.pop("waitingFor", None)
+    status.pop("nextRetryTime", None)
+    wanted = seen.spec.retry_request if seen.spec else None
+    if seen.rerun_requested and wanted is not None:
+        status["observedRetryRequest"] = timestamp(wanted)
+        if seen.finished:
+            for name in ("completionTime", "result"):
+                status.pop(name, None)
+            status.update(failures=0, disruptions=0, activeSeconds=0)
+    return status
+
+
+def _next_step(status: dict[str, Any], seen: Observed, verdict: Ending) -> None:
+    if verdict.outcome == DISRUPTED:
+        status["disruptions"] = status.get("disruptions", 0) + 1
+        if status["disruptions"] > MOST_DISRUPTIONS:
+            finish(status, seen.now)
+    elif verdict.outcome in (FAILED, START_FAILED):
+        if verdict.reason == reasons.BUDGET_REACHED:
+            return
+        failures = status["failures"] = status.get("failures", 0) + 1
+        if seen.resolved is not None and retried(verdict) and failures <= seen.resolved.retry_limit:
+            when = retry_at(verdict, failures, seen.resolved, seen.uid, status["attempt"], seen.now)
+            status["nextRetryTime"] = timestamp(when)
+        else:
+            finish(status, seen.now)
+    elif verdict.outcome in (SUCCEEDED, CANCELLED):
+        finish(status, seen.now)
+    else:
+        assert verdict.outcome == SUSPENDED, verdict.outcome
+
+
+def finish(status: dict[str, Any], now: datetime) -> None:
+    """This is the end (in place)."""
+    status["completionTime"] = timestamp(now)
+
+
+def _span(pod: PodFacts, now: datetime) -> tuple[datetime, datetime]:
+    """When the agent ran."""
+    agent = pod.container(AGENT)
+    if agent is not None and agent.started is not None:
+        return agent.started, agent.finished or now
+    if agent is not None and agent.running_since is not None:
+        return agent.running_since, now
+    return now, now
+
+
+def _result(remains: Remains, verdict: Ending) -> dict[str, Any] | None:
+    result = remains.result
+    if verdict.outcome == SUCCEEDED and result is not None:
+        text = result.text[:RESULT_TEXT]
+        return {
+            "text": text,
+            **({"structured": result.structured} if remains.schema is not None else {}),
+            "truncated": len(text) < len(result.text) or (result.truncated and remains.schema is None),
+        }
+    if verdict.outcome not in (FAILED, START_FAILED, CANCELLED):
+        return dict(remains.seen.status["result"]) if remains.seen.status.get("result") else None
+    error: dict[str, Any] = {"class": verdict.reason, "message": verdict.message}
+    if verdict.api_status is not None:
+        error["apiStatus"] = verdict.api_status
+    if verdict.resets_at is not None:
+        error["resetsAt"] = timestamp(verdict.resets_at)
+    return {**({"text": result.text[:RESULT_TEXT]} if result and result.text else {}), "error": error, "truncated": False}

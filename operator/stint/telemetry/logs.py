@@ -1,0 +1,21 @@
+"""Structured logs: one JSON object a line, no bodies, no prompts, no secrets."""
+
+from __future__ import annotations
+
+import logging
+
+from pythonjsonlogger.json import JsonFormatter
+
+QUIET = ("kopf.objects", "aiohttp.access", "asyncio")
+"""Loggers that would write a line per event, or print whole objects, prompts included."""
+
+
+def setup(level: str) -> None:
+    """Send everything to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonFormatter("{asctime}{levelname}{name}{message}", style="{", rename_fields={"asctime": "time", "levelname": "level"}))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
