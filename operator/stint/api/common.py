@@ -119,4 +119,7 @@ class LabelSelector(Model):
     )
 
 
+AnyJSON = Annotated[Any, Schema(**{"x-kubernetes-preserve-unknown-fields": True})]
+"""Any JSON value; the API server checks nothing of it."""
 FreeForm = Annotated[dict[str, Any], Schema(**{"x-kubernetes-preserve-unknown-fields": True})]
+"""Any JSON object."""

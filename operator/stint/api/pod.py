@@ -65,14 +65,14 @@ class PodTemplate(Model):
     resources: Resources | None = Field(None, description="CPU, memory and the like of the agent container.")
     node_selector: Annotated[dict[str, LabelValue], Schema(KEYS, maxProperties=32)] | None = Field(None, description="Labels that a node must have.")
     tolerations: Annotated[list[Toleration], plain_list(32)] | None = Field(None, description="Taints that the pod tolerates.")
-    affinity: Affinity | None = Field(None, description="Which nodes and neighbours the pod seeks or avoids.")
+    affinity: Affinity | None = Field(None, description="Which nodes and neighbours the pod seeks or avoids, as in a Kubernetes pod.")
     topology_spread_constraints: (
         Annotated[
             list[TopologySpreadConstraint],
             Schema(maxItems=8, **{"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["topologyKey", "whenUnsatisfiable"]}),
         ]
         | None
-    ) = Field(None, description="How pods are spread over zones or nodes.")
+    ) = Field(None, description="How pods are spread over zones or nodes, as in a Kubernetes pod.")
     runtime_class_name: Name | None = Field(None, description="RuntimeClass, such as one for gVisor or Kata.")
     service_account_name: Name | None = Field(
         None, description="ServiceAccount of the pod, for image pull secrets and workload identity. Its API token is never mounted."

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stint.api.base import Model, Schema
-from stint.api.common import Condition, FreeForm
+from stint.api.common import AnyJSON, Condition
 from stint.api.scalars import KIB, Amount, Count, Generation, Message, Word, integer, map_list, plain_list
 
 Outcome = Literal["Succeeded", "Failed", "Suspended", "Cancelled", "Disrupted", "StartFailed"]
@@ -68,7 +68,7 @@ class Result(Model):
     text: Annotated[str, Schema(maxLength=RESULT_TEXT)] | None = Field(
         None, description="The agent's last words, up to 4 KiB. The whole is in the log of the pod."
     )
-    structured: FreeForm | None = Field(None, description="The output that matches spec.agent.outputSchema.")
+    structured: AnyJSON = Field(None, description="The output that matches spec.agent.outputSchema.")
     truncated: bool = Field(False, description="Whether something was cut.")
     error: SessionError | None = Field(None, description="Why the session failed.")
 

@@ -53,7 +53,7 @@ def _node(source: Node, definitions: dict[str, Node], where: str) -> Node:
     if "x-kubernetes-int-or-string" in source:
         target.pop("type", None)
         target["anyOf"] = source["anyOf"]
-    elif "type" not in target:
+    elif "type" not in target and "x-kubernetes-preserve-unknown-fields" not in target:
         raise NotStructural(f"{where}: no single type")
     if DEFAULT in source:
         target["default"] = source[DEFAULT]

@@ -45,14 +45,15 @@ class Resolved:
 def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: str) -> Resolved:
     """Merge a session with its profile (None: it names none) and fill in the defaults."""
     base = profile or ProfileSpec()
+    agent = overlay(base.agent, spec.agent)
     limits: Limits = overlay(base.limits, spec.limits)
     retry: Retry = overlay(base.retry, spec.retry)
     provider = spec.provider_ref or base.provider_ref
     backoff = retry.backoff
     return Resolved(
         provider=provider.name if provider else defaults.PROVIDER,
-        agent=overlay(base.agent, spec.agent),
-        workspace=overlay(base.workspace, spec.workspace),
+        agent=agent.model_copy(update={"fallback_models": [name for name in agent.fallback_models or () if name != agent.model]}),
+        workspace=_workspace(base.workspace, spec.workspace),
         pod_template=overlay(base.pod_template, spec.pod_template),
         cost_limit=usd(limits.cost or default_cost_limit),
         token_limit=limits.tokens,
@@ -63,6 +64,13 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
         backoff_factor=backoff.factor or defaults.BACKOFF_FACTOR,
         backoff_max=seconds(backoff.max or defaults.BACKOFF_MAX),
     )
+
+
+def _workspace(base: Workspace, top: Workspace) -> Workspace:
+    """Field by field, but a repository is one thing (a profile's Secret is not for the session's URL), and a volume means that it is not ephemeral."""
+    merged = overlay(base, top)
+    ephemeral = top.ephemeral if top.ephemeral is not None else (base.ephemeral if top.volume is None else False)
+    return merged.model_copy(update={"git": top.git or base.git, "ephemeral": ephemeral})
 
 
 def overlay(base: M, top: M) -> M:

@@ -1,0 +1,65 @@
+"""Errors in the shape of the model API, so that the CLI understands who refused and whether to try again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from stint.gateway.headers import NO_RETRY
+from stint.gateway.limit import Resource
+from stint.gateway.output import bounded
+
+BUDGET_REACHED = "stint_budget_reached"
+CONNECTION_FAILED = "connection_failed"
+MAX_MESSAGE = 256  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer the gateway gives itself; `kind` is the error's type on the wire."""
+
+    status: int
+    kind: str
+    message: str
+    retry: bool = False
+    limit: Resource | None = None  # the limit that is used up, if that is why
+
+    def response(self) -> web.Response:
+        body = orjson.dumps({"type": "error", "error": {"type": self.kind, "message": self.message}})
+        headers = {} if self.retry else dict((NO_RETRY,))
+        return web.Response(status=self.status, body=body, content_type="application/json", headers=headers)
+
+
+class Refused(Exception):
+    """A request ends here, with the gateway's own answer."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """What the provider last said was wrong; `status` is None when it said nothing at all."""
+
+    status: int | None
+    kind: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"status": self.status, "type": bounded(self.kind, 64), "message": bounded(self.message, MAX_MESSAGE)}
+
+
+def said(status: int, body: bytes) -> LastError:
+    """The error in an answer's body, whatever its shape."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = None
+    error = document.get("error") if isinstance(document, dict) else None
+    if not isinstance(error, dict):
+        return LastError(status, "api_error", body[: 4 * MAX_MESSAGE].decode("utf-8", errors="replace") or f"status {status}")
+    return LastError(status, str(error.get("type") or "api_error"), str(error.get("message") or f"status {status}"))

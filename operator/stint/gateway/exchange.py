@@ -1,0 +1,222 @@
+"""One request to the provider: its answer is passed on byte by byte, as it comes, and metered from a copy.
+
+The provider's side runs in a task of its own, the pump, because it may outlive the agent's side: an agent that leaves
+before the model has begun to answer would otherwise have spent its input without anybody having read how much it was.
+
+    agent leaves ──▶ nothing read yet?      the pump reads on until `message_start`, then hangs up
+                 ──▶ answer in one piece?   the pump reads on to the end
+                 ──▶ stream has begun?      the pump hangs up at once; the output so far is estimated
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from stint.gateway.admit import Ask
+from stint.gateway.credential import Credential
+from stint.gateway.errors import CONNECTION_FAILED, LastError, Refusal, said
+from stint.gateway.headers import error_to_agent, to_agent
+from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, unanswered
+from stint.gateway.record import Record
+from stint.gateway.usage import known_as
+
+log = logging.getLogger(__name__)
+
+MAX_ERROR_BODY = 256 << 10  # bytes
+LARGE_BODY = 1 << 20  # bytes; a larger one is handed over in pieces, so that other streams go on meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is sent to the provider; `ask` is None for a request that costs nothing."""
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+    body: bytes | None
+    ask: Ask | None
+
+
+class Agent:
+    """The agent's side of an exchange. Once it has left, what is written goes nowhere."""
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        self.left = False
+
+    async def begin(self, response: web.StreamResponse) -> None:
+        if not self.left:
+            try:
+                await response.prepare(self._request)
+            except ConnectionError:
+                self.left = True
+
+    async def write(self, response: web.StreamResponse, chunk: bytes) -> None:
+        if not self.left:
+            try:
+                await response.write(chunk)
+            except ConnectionError:
+                self.left = True
+
+    def cut(self) -> None:
+        """End without a clean end: the agent must not take half an answer for a whole one."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+
+class Exchange:
+    """Create one per request, start `pump` as a task, and call `agent_left` when the agent has gone."""
+
+    def __init__(self, outgoing: Outgoing, agent: Agent, client: aiohttp.ClientSession, record: Record, credential: Credential) -> None:
+        self._outgoing = outgoing
+        self._agent = agent
+        self._client = client
+        self._record = record
+        self._credential = credential
+        self._meter: Meter | None = None
+        self._settled = outgoing.ask is None
+        self._log: dict[str, object] = {"model": known_as(outgoing.ask.model) if outgoing.ask else None, "status": None}
+
+    def agent_left(self, pump: asyncio.Task[web.StreamResponse]) -> None:
+        self._agent.left = True
+        if self._has_learnt_enough():
+            pump.cancel()
+
+    def _has_learnt_enough(self) -> bool:
+        """Nothing that changes the bill is to be learnt from the provider any more."""
+        return self._outgoing.ask is None or (isinstance(self._meter, StreamMeter) and self._meter.started)
+
+    async def pump(self) -> web.StreamResponse:
+        try:
+            return await self._talk()
+        finally:
+            # Not settled yet means cancelled: the agent left, or the gateway is being stopped.
+            await self._settle(Ending.GIVEN_UP)
+            log.info("request", extra=self._log)
+
+    async def _talk(self) -> web.StreamResponse:
+        out = self._outgoing
+        body = io.BytesIO(out.body) if out.body is not None and len(out.body) > LARGE_BODY else out.body
+        try:
+            async with self._client.request(out.method, out.url, headers=out.headers, data=body, allow_redirects=False) as upstream:
+                self._log |= {"status": upstream.status, "request": known_as(upstream.headers.get("request-id", ""))}
+                encoding = upstream.headers.get("Content-Encoding", "").strip().lower()
+                if encoding not in Decoder.ENCODINGS:
+                    return await self._unreadable(upstream, encoding)
+                if upstream.status >= 300:
+                    return await self._refused(upstream, encoding)
+                return await self._pass_on(upstream, encoding)
+        except (aiohttp.ClientError, OSError) as problem:
+            # It may be at work on a request that it has received and is silent about.
+            silent = isinstance(problem, aiohttp.SocketTimeoutError)
+            message = f"The provider at {out.url.origin()} cannot be reached: {explain(problem)}."
+            self._failed(LastError(None, CONNECTION_FAILED, message))
+            await self._settle(Ending.GIVEN_UP if silent else Ending.HUNG_UP)
+            return Refusal(502, "api_error", message, retry=True).response()
+
+    async def _pass_on(self, upstream: aiohttp.ClientResponse, encoding: str) -> web.StreamResponse:
+        response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=to_agent(upstream.headers.items()))
+        if self._outgoing.ask is not None:
+            kind = StreamMeter if upstream.content_type == "text/event-stream" else BodyMeter
+            self._meter = kind(self._outgoing.ask, encoding)
+        await self._agent.begin(response)
+        ending = Ending.COMPLETE
+        try:
+            async for chunk in upstream.content.iter_any():
+                await self._agent.write(response, chunk)
+                self._read_along(chunk)
+                if self._agent.left and self._has_learnt_enough():
+                    ending = Ending.GIVEN_UP
+                    break
+        except (aiohttp.ClientError, OSError) as problem:
+            ending = Ending.GIVEN_UP if isinstance(problem, TimeoutError) else Ending.HUNG_UP
+            self._failed(LastError(None, CONNECTION_FAILED, f"The provider's answer broke off: {explain(problem)}."))
+        # On record before the agent sees the end.
+        await self._settle(ending)
+        if ending is not Ending.COMPLETE:
+            upstream.close()
+            self._agent.cut()
+        return response
+
+    def _read_along(self, chunk: bytes) -> None:
+        if self._meter is not None:
+            self._meter.feed(chunk)
+            if self._meter.started:
+                self._record.answered()
+
+    async def _refused(self, upstream: aiohttp.ClientResponse, encoding: str) -> web.Response:
+        """An error of the provider: decoded, so that the credential can be taken out should it be echoed."""
+        if upstream.status < 400:
+            where = "Set baseURL of the ModelProvider to the address it leads to."
+            return await self._own_error(Refusal(502, "api_error", f"The provider answered with a redirect ({upstream.status}). {where}"))
+        body = Decoder(encoding)(await beginning(upstream))
+        self._failed(said(upstream.status, body))
+        await self._settle(Ending.HUNG_UP)
+        headers = error_to_agent(upstream.headers, upstream.status)
+        return web.Response(
+            status=upstream.status,
+            headers=CIMultiDict((name, self._credential.redact(value)) for name, value in headers.items()),
+            body=self._credential.redact(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"),
+        )
+
+    async def _unreadable(self, upstream: aiohttp.ClientResponse, encoding: str) -> web.Response:
+        upstream.close()
+        if upstream.status < 300:
+            await self._settle(Ending.GIVEN_UP)
+        message = f"The provider encoded its answer ({upstream.status}) as {known_as(encoding)}, though asked not to: it cannot be metered."
+        return await self._own_error(Refusal(502, "api_error", message))
+
+    async def _own_error(self, refusal: Refusal) -> web.Response:
+        self._failed(LastError(refusal.status, refusal.kind, refusal.message))
+        await self._settle(Ending.HUNG_UP)
+        return refusal.response()
+
+    def _failed(self, error: LastError) -> None:
+        """Keep it for the report, unless it is about a request that is not for the model."""
+        if self._outgoing.ask is not None:
+            self._record.failed(LastError(error.status, self._credential.redact(error.kind), self._credential.redact(error.message)))
+
+    async def _settle(self, ending: Ending) -> None:
+        """Charge what was used, once, and put it on record."""
+        ask, meter = self._outgoing.ask, self._meter
+        if ask is not None and not self._settled:
+            self._settled = True
+            if meter is not None:
+                metered = meter.settle(ending)
+                if meter.error is not None:
+                    self._failed(meter.error)
+                if meter.started:
+                    self._record.answered()
+            else:
+                metered = unanswered(ask) if ending is Ending.GIVEN_UP else None
+            if metered is not None:
+                self._record.charge(metered, ask.model)
+                tokens = metered.parts[0].tokens
+                self._log |= {"input_tokens": tokens.input, "output_tokens": tokens.output, "estimated": metered.estimated}
+        await self._record.save()
+
+
+async def beginning(upstream: aiohttp.ClientResponse) -> bytes:
+    """The body of an error, as much of it as came and is of use."""
+    body = bytearray()
+    try:
+        async for chunk in upstream.content.iter_any():
+            body += chunk
+            if len(body) > MAX_ERROR_BODY:
+                upstream.close()
+                break
+    except (aiohttp.ClientError, OSError):
+        pass
+    return bytes(body[:MAX_ERROR_BODY])
+
+
+def explain(problem: Exception) -> str:
+    return str(problem).rstrip(".") or type(problem).__name__

@@ -1,0 +1,48 @@
+"""When a session has used up what it was given.
+
+A request is refused once used ≥ limit, not when it might pass the limit: how much an answer will use is known only at its
+end, so the overshoot is one answer for each request that is under way at that moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from stint.gateway.usage import Tally
+
+Resource = Literal["cost", "tokens"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is left for this attempt: USD and tokens; None is no limit."""
+
+    cost: Decimal | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A limit that is used up, and a sentence about it for the session's user."""
+
+    resource: Resource
+    message: str
+
+
+def reached(used: Tally, limits: Limits, session: str) -> Reached | None:
+    """The limit that is used up, cost before tokens; `session` is the name to show, as `namespace/name`."""
+    if limits.cost is not None and used.cost >= limits.cost:
+        return Reached("cost", _sentence(f"{limits.cost} USD", f"{used.cost:.6f} USD", session, "cost"))
+    if limits.tokens is not None and used.tokens >= limits.tokens:
+        return Reached("tokens", _sentence(f"{limits.tokens} tokens", f"{used.tokens} tokens", session, "tokens"))
+    return None
+
+
+def _sentence(limit: str, used: str, session: str, resource: Resource) -> str:
+    return (
+        f"This attempt of session {session} may use {limit} and has used {used}. "
+        f"To let it go on, raise spec.limits.{resource} of the AgentSession (or the RateBudget it draws on); "
+        "the new limit counts from the next attempt."
+    )

@@ -1,0 +1,159 @@
+"""What the agent may ask of the model API through the gateway, and nothing else.
+
+Only paths whose cost is metered, or that cost nothing, are let through: files, batches and the admin API would be a way
+around the limit. Paths are compared as they were sent, before any decoding, so that no other spelling gets through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from stint.gateway import admit
+from stint.gateway.config import GatewayConfig
+from stint.gateway.credential import Credential, CredentialError
+from stint.gateway.errors import LastError, Refusal, Refused
+from stint.gateway.exchange import Agent, Exchange, Outgoing
+from stint.gateway.headers import to_provider
+from stint.gateway.record import Record
+from stint.gateway.usage import known_as
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 32 << 20  # bytes
+CONNECT_TIMEOUT = 10.0  # seconds
+KEEP_ALIVE = 60.0  # seconds an idle connection to the provider is kept
+
+PASSES = "POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models"
+_MODELS = re.compile(r"/v1/models(/[A-Za-z0-9][A-Za-z0-9._:@-]*)?")
+
+
+def provider_client(read_timeout: float) -> aiohttp.ClientSession:
+    """The pool of connections to the provider. No total timeout: a stream takes as long as it takes."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE, socket_factory=_lasting_socket),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=read_timeout),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+    )
+
+
+def _lasting_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """A silent answer may take minutes, in which routers forget a connection that nothing passes over."""
+    family, kind, protocol, _, _ = address
+    fresh = socket.socket(family, kind, protocol)
+    fresh.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    fresh.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60)
+    return fresh
+
+
+class Proxy:
+    """The agent's way to the model. `pumps` are the exchanges under way; `closing` refuses new ones."""
+
+    def __init__(self, config: GatewayConfig, credential: Credential, record: Record, client: aiohttp.ClientSession) -> None:
+        self._config = config
+        self._credential = credential
+        self._record = record
+        self._client = client
+        self.pumps: set[asyncio.Task[web.StreamResponse]] = set()
+        self.closing = False
+
+    async def warm(self) -> None:
+        """Open a connection before the first request needs it. Without the credential; any answer will do."""
+        timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT)
+        try:
+            async with self._client.head(f"{self._config.provider.base_url}/", timeout=timeout, allow_redirects=False):
+                pass
+        except (aiohttp.ClientError, OSError) as problem:
+            log.info("the provider could not be reached in advance", extra={"problem": str(problem)})
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._route(request)
+        except Refused as problem:
+            refusal = problem.refusal
+            log.info("refused", extra={"status": refusal.status, "type": refusal.kind})
+            await self._record.save()
+            return refusal.response()
+
+    async def _route(self, request: web.Request) -> web.StreamResponse:
+        path = request.raw_path.partition("?")[0]
+        match request.method, path:
+            case "GET" | "HEAD", "/api/hello":
+                return web.json_response({"message": "hello"})
+            case "POST", "/v1/messages":
+                self._record.arrived()
+                body = await body_of(request, MAX_BODY)
+                ask = admit.read(body)
+                await self._check_journal()
+                self._check(ask)
+                return await self._forward(request, body, ask)
+            case "POST", "/v1/messages/count_tokens":
+                return await self._forward(request, await body_of(request, MAX_BODY), None)
+            case "GET", _ if _MODELS.fullmatch(path):
+                return await self._forward(request, None, None)
+        message = f"{known_as(f'{request.method} {path}')} does not pass this gateway, which lets through only what it can meter: {PASSES}."
+        raise Refused(Refusal(404, "not_found_error", message))
+
+    async def _check_journal(self) -> None:
+        """What cannot be put on record is not spent: an agent could fill the disk and have its account forgotten."""
+        if self._record.broken is not None:
+            await self._record.save()
+        if self._record.broken is not None:
+            message = f"The usage journal cannot be written ({self._record.broken}). Free space on the session's volume."
+            raise Refused(Refusal(503, "api_error", message, retry=True))
+
+    def _check(self, ask: admit.Ask) -> None:
+        refusal = admit.refuse(admit.Seen(ask, self._record.used, self._config))
+        if refusal is not None:
+            if refusal.limit is not None:
+                self._record.refused_at(refusal.limit)
+            raise Refused(refusal)
+
+    async def _forward(self, request: web.Request, body: bytes | None, ask: admit.Ask | None) -> web.StreamResponse:
+        if self.closing:
+            raise Refused(Refusal(503, "api_error", "The gateway of this session is being stopped.", retry=True))
+        try:
+            secret = self._credential.secret()
+        except CredentialError as problem:
+            self._record.failed(LastError(401, "authentication_error", str(problem)))
+            raise Refused(Refusal(401, "authentication_error", str(problem))) from None
+        provider = self._config.provider
+        outgoing = Outgoing(
+            method=request.method,
+            url=URL(provider.base_url + request.raw_path, encoded=True),
+            headers=to_provider(request.headers.items(), provider.auth, secret),
+            body=body,
+            ask=ask,
+        )
+        exchange = Exchange(outgoing, Agent(request), self._client, self._record, self._credential)
+        pump = asyncio.create_task(exchange.pump())
+        self.pumps.add(pump)
+        pump.add_done_callback(self.pumps.discard)
+        try:
+            return await asyncio.shield(pump)
+        except asyncio.CancelledError:
+            exchange.agent_left(pump)
+            raise
+
+
+async def body_of(request: web.Request, most: int) -> bytes:
+    """The whole body, at most `most` bytes. Raises Refused."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Refused(Refusal(415, "invalid_request_error", "Send the body without Content-Encoding: the gateway has to read its `model`."))
+    if (request.content_length or 0) <= most:
+        body = bytearray()
+        async for chunk in request.content.iter_any():
+            body += chunk
+            if len(body) > most:
+                break
+        else:
+            return bytes(body)
+    raise Refused(Refusal(413, "request_too_large", f"The body has more than the {most >> 20} MiB that are allowed."))

@@ -1,0 +1,115 @@
+"""The state of this pod's account: what was used, said and refused. The one place where it changes and is saved.
+
+Changes are made in memory, at once, so that the next request is judged by them; `save` then writes the termination
+message and the journal. The journal's fsync runs in a thread of its own: it may take a while, and streams go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stint.gateway.account import Account
+from stint.gateway.config import GatewayConfig
+from stint.gateway.errors import LastError
+from stint.gateway.journal import Journal
+from stint.gateway.limit import Resource
+from stint.gateway.output import Verdict
+from stint.gateway.report import render, write_in_place
+from stint.gateway.usage import Metered, Tally
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Record:
+    """Use it from one event loop; `close` it at the end."""
+
+    def __init__(self, config: GatewayConfig, journal: Journal, termination_log: Path, now: Callable[[], datetime] = utc_now) -> None:
+        self._prices = config.prices
+        self._journal = journal
+        self._termination_log = termination_log
+        self._now = now
+        self._account = journal.own or Account(pod=journal.pod, attempt=config.attempt)
+        self._last_error: LastError | None = None
+        self._changes = 0
+        self._saved = -1
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._saving = asyncio.Lock()
+        self.broken: str | None = None  # why the journal cannot be written, if so
+
+    @property
+    def used(self) -> Tally:
+        return self._account.usage.total
+
+    @property
+    def ready(self) -> bool:
+        """The model has answered at least once."""
+        return self._account.first_good_answer is not None
+
+    def arrived(self) -> None:
+        if self._account.first_request is None:
+            self._change(replace(self._account, first_request=self._time()))
+
+    def answered(self) -> None:
+        if self._account.first_good_answer is None:
+            self._change(replace(self._account, first_good_answer=self._time()))
+
+    def charge(self, metered: Metered, asked: str) -> None:
+        """Add what a request used; `asked` is the model it named."""
+        charges = self._prices.charge(metered, asked)
+        self._change(replace(self._account, usage=self._account.usage.add(charges, estimated=metered.estimated)))
+
+    def refused_at(self, limit: Resource) -> None:
+        if self._account.limit_reached is None:
+            self._change(replace(self._account, limit_reached=limit))
+
+    def submitted(self, verdict: Verdict) -> None:
+        self._change(replace(self._account, output=verdict))
+
+    def failed(self, error: LastError) -> None:
+        self._last_error = error
+        self._changes += 1
+
+    def report(self) -> bytes:
+        return render(self._account, self._last_error, self._journal.previous)
+
+    async def save(self) -> None:
+        """Put every change so far on record. A failure is kept in `broken` and tried again by the next `save`."""
+        async with self._saving:
+            if self._saved == self._changes:
+                return
+            changes = self._changes
+            try:
+                write_in_place(self._termination_log, self.report())
+            except OSError as problem:
+                log.warning("the termination message cannot be written", extra={"problem": problem.strerror})
+            try:
+                written = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, self._account)
+                # An agent that leaves must not leave its usage unwritten.
+                await asyncio.shield(written)
+            except OSError as problem:
+                self.broken = str(problem.strerror)
+                log.error("the usage journal cannot be written", extra={"problem": self.broken})
+                return
+            self.broken = None
+            self._saved = changes
+
+    def close(self) -> None:
+        self._writer.shutdown()
+        self._journal.close()
+
+    def _change(self, account: Account) -> None:
+        self._account = account
+        self._changes += 1
+
+    def _time(self) -> str:
+        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")

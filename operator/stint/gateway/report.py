@@ -1,0 +1,79 @@
+"""The report: what the controller bills, at most 4096 bytes, because that is all a termination message may have.
+
+Too long a report gives up its models first, those of least cost, which are added to `other`; then the pods before this
+one, the oldest first. The totals are never given up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stint.gateway.account import VERSION, Account, output_json, rounded, tally_json
+from stint.gateway.errors import LastError
+from stint.gateway.usage import OTHER, Tally
+
+MAX_BYTES = 4096
+
+
+def render(account: Account, last_error: LastError | None, previous: Sequence[Account]) -> bytes:
+    """The report as JSON, as much of it as fits; `previous` are other pods, the newest first."""
+    models = shrinking(account.usage.by_model)
+    text = b""
+    for by_model in models:
+        text = orjson.dumps(_document(account, by_model, last_error, previous))
+        if len(text) <= MAX_BYTES:
+            return text
+    for kept in range(len(previous) - 1, -1, -1):
+        text = orjson.dumps(_document(account, by_model, last_error, previous[:kept]))
+        if len(text) <= MAX_BYTES:
+            return text
+    return text
+
+
+def shrinking(by_model: Mapping[str, Tally]) -> Iterator[dict[str, Tally]]:
+    """The models, then ever fewer of them, the dearest kept longest and the rest added up in `other`."""
+    names = sorted(by_model, key=lambda name: (name == OTHER, -by_model[name].cost, name))
+    yield dict(by_model)
+    for kept in range(len(names) - 1, -1, -1):
+        rest = Tally()
+        for name in names[kept:]:
+            rest = rest.plus(by_model[name])
+        yield {**{name: by_model[name] for name in names[:kept]}, OTHER: rest}
+
+
+def write_in_place(path: Path, text: bytes) -> None:
+    """Rewrite a file that is bind-mounted, which therefore cannot be replaced by another. Raises OSError.
+
+    One write covers the former text, padded with spaces, before the file is cut: killed in between, it is still JSON.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.write(file, text.ljust(os.fstat(file).st_size))
+        os.ftruncate(file, len(text))
+    finally:
+        os.close(file)
+
+
+def _document(account: Account, by_model: Mapping[str, Tally], last_error: LastError | None, previous: Sequence[Account]) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "attempt": account.attempt,
+        "pod": account.pod,
+        "usage": _totals(account) | {"byModel": {name: tally_json(tally, rounded(tally.cost)) for name, tally in by_model.items()}},
+        "limitReached": account.limit_reached,
+        "firstRequest": account.first_request,
+        "firstGoodAnswer": account.first_good_answer,
+        "lastError": last_error and last_error.as_json(),
+        "output": output_json(account.output),
+        "previous": [{"pod": other.pod, "attempt": other.attempt, "usage": _totals(other)} for other in previous],
+    }
+
+
+def _totals(account: Account) -> dict[str, Any]:
+    total = account.usage.total
+    return tally_json(total, rounded(total.cost)) | {"estimated": account.usage.estimated}

@@ -1,0 +1,1 @@
+"""Tests on a real Kubernetes with the real CLI: see conftest.py."""

@@ -1,0 +1,59 @@
+"""One cluster for all tests: two real nodes, Stint from its chart, the mock API. `STINT_TEST_CLUSTER=NAME` uses (and keeps) a cluster of that name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from cluster.bed import MOCK, MOCK_URL, ROOT, SYSTEM, Bed, Mock, build_images
+from cluster.kube import Kube
+from devcluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A cluster with two nodes."""
+    kept = os.environ.get("STINT_TEST_CLUSTER")
+    cluster = Cluster(kept or "stint-test")
+    cluster.up(nodes=2)
+    yield cluster
+    if not kept:
+        cluster.down()
+
+
+@pytest.fixture(scope="session")
+def bed(cluster: Cluster) -> Iterator[Bed]:
+    """The cluster with everything installed."""
+    images = build_images()
+    for _, archive in images.values():
+        cluster.load(archive)
+    kube = Kube(cluster.kubeconfig)
+    bed = Bed(cluster, kube, Mock(kube), {name: reference for name, (reference, _) in images.items()})
+    manifest = (ROOT / "images/mockapi/deploy.yaml").read_text()
+    bed.kubectl("create", "namespace", MOCK, "--dry-run=client", "-o", "yaml")
+    if kube.find("Namespace", "", MOCK) is None:
+        kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MOCK}})
+    bed.kubectl("apply", "-n", MOCK, "-f", "-", stdin=manifest.replace("MOCKAPI_IMAGE", bed.images["mockapi"]))
+    bed.kubectl("rollout", "status", "-n", MOCK, "deployment/mockapi", "--timeout=60s")
+    bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
+    bed.kubectl("apply", "-f", "-", stdin=PROVIDER)
+    yield bed
+    kube.close()
+
+
+@pytest.fixture
+def namespace(bed: Bed) -> Iterator[str]:
+    """A namespace of the test's own; everything in it goes with it."""
+    name = bed.namespace()
+    yield name
+    bed.kube.delete("Namespace", "", name)
+
+
+PROVIDER = f"""
+apiVersion: stint.dev/v1alpha1
+kind: ModelProvider
+metadata: {{name: default, namespace: {SYSTEM}}}
+spec: {{endpoint: {{baseURL: "{MOCK_URL}"}}}}
+"""

@@ -1,0 +1,91 @@
+"""The operator dies, or the API server does: afterwards every session ends right, once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from cluster.bed import SYSTEM, Bed
+from cluster.kube import Json
+from cluster.sessions import assert_billed_what_was_served, durable, finished, over, script, session, talk
+
+
+def controllers(bed: Bed) -> list[Json]:
+    return bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller")
+
+
+def scale(bed: Bed, replicas: int) -> None:
+    bed.kube.patch("Deployment", SYSTEM, "stint-controller", {"spec": {"replicas": replicas}})
+    bed.kube.until("Deployment", SYSTEM, "stint-controller", lambda one: one["status"].get("readyReplicas", 0) == replicas)
+    if not replicas:
+        for pod in controllers(bed):
+            bed.kube.until("Pod", SYSTEM, pod["metadata"]["name"], lambda _: False, gone=True)
+
+
+def test_pods_that_finish_while_the_operator_is_down_are_settled_when_it_is_back(bed: Bed, namespace: str) -> None:
+    gate = f"down-{namespace}"
+    items = [bed.kube.create(session(namespace, f"orphan-{n}", script({"until": {"gate": gate}, "text": f"answer {n}"}))) for n in range(3)]
+    bed.mock.wait_at_gate(gate, len(items), 60)
+    scale(bed, 0)
+    try:
+        bed.mock.open_gate(gate)
+        for item in items:
+            name = item["metadata"]["name"]
+            bed.kube.until("Pod", namespace, f"{name}-1", lambda pod: pod["status"]["phase"] == "Succeeded")
+            assert not over(bed.kube.get("AgentSession", namespace, name))
+    finally:
+        scale(bed, 1)
+    for number, item in enumerate(items):
+        done = finished(bed, item)
+        assert done["status"]["result"]["text"] == f"answer {number}"
+        assert done["status"]["attempt"] == 1
+        assert_billed_what_was_served(bed, done)
+
+
+def test_a_pod_deleted_while_the_operator_is_down_is_billed_from_the_journal(bed: Bed, namespace: str) -> None:
+    gate = f"gone-{namespace}"
+    steps = ({"tool": "Bash", "input": {"command": "true"}}, {"until": {"gate": gate}, "text": "done"})
+    item = bed.kube.create(durable(namespace, "gone", script(*steps)))
+    bed.mock.wait_at_gate(gate)
+    bed.kube.until("AgentSession", namespace, "gone", lambda found: found.get("status", {}).get("phase") == "Running")
+    scale(bed, 0)
+    try:
+        bed.kube.delete("Pod", namespace, "gone-1")
+        bed.kube.until("Pod", namespace, "gone-1", lambda _: False, gone=True)
+    finally:
+        scale(bed, 1)
+    bed.mock.open_gate(gate)
+    done = finished(bed, item, 90)
+    assert [one["outcome"] for one in done["status"]["history"]] == ["Disrupted", "Succeeded"]
+    usage, served = done["status"]["usage"], bed.mock.session(talk(item))
+    assert usage["inputTokens"] >= served["usage"]["input_tokens"]
+    assert usage["outputTokens"] >= served["usage"]["output_tokens"]
+
+
+def test_an_api_server_that_stands_still_for_a_minute_costs_nothing_but_time(bed: Bed, namespace: str) -> None:
+    items = [bed.kube.create(session(namespace, f"still-{n}", script({"text": f"answer {n}"}))) for n in range(5)]
+    bed.cluster.signal("kube-apiserver", signal.SIGSTOP)
+    wake = threading.Event()
+    wake.wait(60)  # the minute itself is what is tested
+    bed.cluster.signal("kube-apiserver", signal.SIGCONT)
+    for item in items:
+        done = finished(bed, item, 120)
+        assert done["status"]["phase"] == "Succeeded"
+        assert done["status"]["attempt"] == 1
+        assert_billed_what_was_served(bed, done)
+
+
+def test_killed_controllers_leave_no_session_behind_and_start_none_twice(bed: Bed, namespace: str) -> None:
+    items = []
+    for number in range(12):
+        items.append(bed.kube.create(session(namespace, f"storm-{number}", script({"text": f"answer {number}"}))))
+        if number % 3 == 0:
+            for pod in controllers(bed):
+                bed.kube.delete("Pod", SYSTEM, pod["metadata"]["name"], grace=0)
+    for number, item in enumerate(items):
+        done = finished(bed, item, 120)
+        assert done["status"]["result"]["text"] == f"answer {number}"
+        assert done["status"]["attempt"] == 1
+        assert_billed_what_was_served(bed, done)
+    pods = bed.kube.list("Pod", namespace)
+    assert len(pods) == len(items)
