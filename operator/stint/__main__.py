@@ -18,8 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
             from stint.telemetry.logs import setup
 
             setup(settings().log_level)
-            asyncio.run(controller())
-            return 0
+            return asyncio.run(controller())
         case ["gateway"]:
             from stint.gateway.app import main as gateway
 

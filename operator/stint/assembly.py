@@ -23,6 +23,7 @@ from stint.engine.keys import Key
 from stint.engine.queue import WorkQueue
 from stint.engine.waiters import Waiters
 from stint.kube.client import KubeClient
+from stint.kube.errors import NotFound, Unreachable
 from stint.kube.informer import Informer
 from stint.kube.resources import NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
@@ -38,6 +39,8 @@ from stint.telemetry.health import Health
 
 log = logging.getLogger(__name__)
 
+FILL_RETRY = 2.0  # seconds
+
 
 class Assembly:
     """Everything that lives as long as the process."""
@@ -48,7 +51,7 @@ class Assembly:
         self.queue = WorkQueue()
         self.waiters = Waiters()
         self.caches = {SESSIONS: ObjectCache("AgentSession"), PROFILES: ObjectCache("AgentProfile"), PROVIDERS: ObjectCache("ModelProvider")}
-        self.pods = PodStore(self.queue.add)
+        self.pods = PodStore(self.queue.add, self.caches[SESSIONS].holds)
         self.informer = Informer(self.client, PODS, self.pods.take, selector=POD_SELECTOR)
         self._policies: dict[tuple[str, str], dict[str, Any]] = {}
         presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
@@ -58,7 +61,9 @@ class Assembly:
         self.controller = Controller(self.client, self.queue, self.feed, kinds)
         self.filled = False
         self.health = Health(lambda: self.filled, lambda: len(self.queue), lambda: self.controller.last_progress)
-        self._tasks: list[asyncio.Task[None]] = []
+        self.stop_flag = asyncio.Event()
+        self.failure: BaseException | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def changed(self, resource: Resource, item: dict[str, Any], gone: bool) -> None:
         """An object of ours as a watch shows it."""
@@ -94,9 +99,7 @@ class Assembly:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.informer.run())
             for resource in self.caches:
-                async for items, _ in self.client.list(resource):
-                    for item in items:
-                        self.changed(resource, item, gone=False)
+                await self._fill(resource)
             await self.informer.synced.wait()
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
@@ -104,24 +107,38 @@ class Assembly:
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
             await self.controller.run(self.settings.workers)
 
+    async def _fill(self, resource: Resource) -> None:
+        """List everything of one kind; an API server that does not answer is waited for."""
+        while True:
+            try:
+                async for items, _ in self.client.list(resource):
+                    for item in items:
+                        self.changed(resource, item, gone=False)
+            except Unreachable as failure:
+                log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
+                await asyncio.sleep(FILL_RETRY)
+            except NotFound as missing:
+                raise RuntimeError(f"the cluster does not know {resource.plural}.{resource.group}: install the CRDs (charts/stint)") from missing
+            else:
+                return
+
     def start(self) -> None:
         """Begin in the background; a failure ends the process, so that it starts anew."""
-        task = asyncio.create_task(self.run(), name="stint controller")
-        task.add_done_callback(_end_process_on_failure)
-        self._tasks.append(task)
+        self._task = asyncio.create_task(self.run(), name="stint controller")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Cancel everything and wait for it: tasks left behind would delay the shutdown by five seconds."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         self.queue.close()
 
-
-def _end_process_on_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("the controller failed; the process ends and starts anew", exc_info=task.exception())
-        asyncio.get_running_loop().stop()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self.failure = task.exception()
+            log.critical("the controller failed; the process ends and starts anew", exc_info=self.failure)
+        self.stop_flag.set()
 
 
 def kopf_settings(settings: kopf.OperatorSettings) -> None:

@@ -55,6 +55,8 @@ async def cleanup(memo: Any, **_: Any) -> None:
     await memo.health_server.cleanup()
 
 
-async def controller() -> None:
-    """Run the controller until it is told to stop."""
-    await kopf.operator(registry=registry, memo=Assembly(read_settings()), clusterwide=True, standalone=True)
+async def controller() -> int:
+    """Run the controller until it is told to stop (0) or has failed (1)."""
+    assembly = Assembly(read_settings())
+    await kopf.operator(registry=registry, memo=assembly, clusterwide=True, standalone=True, stop_flag=assembly.stop_flag)
+    return 1 if assembly.failure else 0

@@ -19,7 +19,7 @@ class ObjectCache:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._texts: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._texts: dict[tuple[str, str], tuple[int, str, bytes]] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -32,7 +32,7 @@ class ObjectCache:
         if held is not None and held[0] >= version:
             return False
         slim = {**item, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
-        self._texts[key] = (version, orjson.dumps(slim))
+        self._texts[key] = (version, meta["uid"], orjson.dumps(slim))
         return True
 
     def drop(self, item: dict[str, Any]) -> None:
@@ -46,7 +46,12 @@ class ObjectCache:
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A fresh copy of the object, or None."""
         held = self._texts.get((namespace, name))
-        return None if held is None else orjson.loads(held[1])
+        return None if held is None else orjson.loads(held[2])
+
+    def holds(self, namespace: str, name: str, uid: str) -> bool:
+        """Whether the object of this very uid is there."""
+        held = self._texts.get((namespace, name))
+        return held is not None and held[1] == uid
 
     def keys(self) -> Iterator[Key]:
         for namespace, name in list(self._texts):

@@ -55,8 +55,8 @@ async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None
         status=item.get("status") or {}, settings=world.settings, pods=pods, refusal=refusal,
     )  # fmt: skip
     for pod in pods:
-        if pod.gone and pod.attempt <= seen.settled:
-            world.pods.forget(pod)
+        if pod.attempt <= seen.settled:
+            world.pods.settled(pod)
     seen = _resolved(world, seen, item.get("spec") or {})
     if seen.pod is not None:
         return replace(seen, log_tail=await _log_tail(world, seen))

@@ -1,11 +1,13 @@
 """The agent pods we know of, by the uid of their session.
 
-A pod that disappears stays here, marked as gone, until its attempt is settled: however late we look, its last words are not lost.
+A pod that disappears stays here, marked as gone, until its attempt is settled: however late we look, its last words are not lost. Once it is
+settled they are dropped, because ten thousand of them would take 40 MB.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from stint.engine.keys import Key
@@ -16,8 +18,9 @@ from stint.sessions.pod_facts import PodFacts, read_pod, vanished
 class PodStore:
     """Fed by the pod informer and by the answers to our own creations; tells ``changed`` which session to look at."""
 
-    def __init__(self, changed: Callable[[Key], None]) -> None:
+    def __init__(self, changed: Callable[[Key], None], session_lives: Callable[[str, str, str], bool]) -> None:
         self._changed = changed
+        self._session_lives = session_lives
         self._pods: dict[str, PodFacts] = {}
         self._by_session: dict[str, set[str]] = {}
 
@@ -37,6 +40,9 @@ class PodStore:
             if known is not None and (facts.version <= known.version and not gone):
                 return
             facts = vanished(facts) if gone else facts
+        if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):
+            self._forget(facts)  # nobody is left to settle it
+            return
         self._pods[uid] = facts
         self._by_session.setdefault(facts.owner_uid, set()).add(uid)
         if facts.session:
@@ -46,8 +52,14 @@ class PodStore:
         """The pods of a session, the gone but unsettled included, by attempt."""
         return sorted((self._pods[uid] for uid in self._by_session.get(session_uid, ())), key=lambda pod: pod.attempt)
 
-    def forget(self, pod: PodFacts) -> None:
-        """A gone pod has been settled."""
+    def settled(self, pod: PodFacts) -> None:
+        """Its attempt is in the status: what it said is not needed any more."""
+        if pod.gone:
+            self._forget(pod)
+        elif pod.terminal and pod.containers:
+            self._pods[pod.uid] = replace(pod, containers=(), message="")
+
+    def _forget(self, pod: PodFacts) -> None:
         self._pods.pop(pod.uid, None)
         pods = self._by_session.get(pod.owner_uid)
         if pods is not None:
@@ -59,4 +71,4 @@ class PodStore:
         """The session is gone: its gone pods need no settlement any more."""
         for pod in self.of(session_uid):
             if pod.gone:
-                self.forget(pod)
+                self._forget(pod)
