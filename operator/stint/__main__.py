@@ -26,8 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         case ["release-finalizers"]:
             from stint.finalizers import release_all
 
-            asyncio.run(release_all())
-            return 0
+            return asyncio.run(release_all())
         case _:
             print(USAGE, file=sys.stderr)
             return 2

@@ -20,22 +20,23 @@ log = logging.getLogger(__name__)
 FINALIZER_PREFIX = "stint.dev/"
 
 
-async def release_all() -> None:
-    """Remove Stint's finalizers from every session; those of others stay."""
+async def release_all() -> int:
+    """Remove Stint's finalizers from every session; those of others stay. 0, or 1 when some could not be released."""
     client = KubeClient()
     context = await login(client, kopf.OperatorSettings())
     try:
-        count = await release(client)
+        released, failed = await release(client)
     except NotFound:
-        count = 0  # the kind itself is gone
+        released, failed = 0, 0  # the kind itself is gone
     finally:
         await context.aiohttp_session.close()
-    print(f"released {count} sessions", file=sys.stderr)
+    print(f"released {released} sessions, {failed} could not be released", file=sys.stderr)
+    return 1 if failed else 0
 
 
-async def release(client: KubeClient) -> int:
-    """How many sessions were released. Raises `Unreachable` when the API server does not answer."""
-    count = 0
+async def release(client: KubeClient) -> tuple[int, int]:
+    """How many sessions were released, and how many could not be. Raises `Unreachable` when the API server does not answer."""
+    released = failed = 0
     async for items, _ in client.list(SESSIONS):
         for item in items:
             meta = item["metadata"]
@@ -46,7 +47,8 @@ async def release(client: KubeClient) -> int:
             body = {"metadata": {"resourceVersion": meta["resourceVersion"], "finalizers": after}}
             try:
                 await client.patch(SESSIONS, meta["namespace"], meta["name"], body)
-                count += 1
+                released += 1
             except (ApiError, Unreachable) as failure:
+                failed += 1
                 log.warning("%s/%s keeps its finalizer: %s", meta["namespace"], meta["name"], failure)
-    return count
+    return released, failed

@@ -80,8 +80,10 @@ class Bed:
         sets = [part for value in values for part in ("--set-json", value)]
         for name in ("operator", "agent"):
             repository, tag = self.images[name].rsplit(":", 1)
-            sets += ["--set", f"images.{name}.repository={repository},images.{name}.tag={tag}"]
-        self.helm("upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--create-namespace", "--wait", "--timeout", "120s", *sets)
+            sets += ["--set-string", f"images.{name}.repository={repository},images.{name}.tag={tag}"]
+        self.helm(
+            "upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--create-namespace", "--wait", "--timeout", "120s", *sets
+        )
 
     def namespace(self, secret: bool = True) -> str:
         """A namespace of its own that enforces Pod Security `restricted`."""

@@ -1,4 +1,7 @@
-"""One cluster for all tests: two real nodes, Stint from its chart, the mock API. `STINT_TEST_CLUSTER=NAME` uses (and keeps) a cluster of that name."""
+"""One cluster for all tests: two real nodes, Stint from its chart, the mock API.
+
+`STINT_TEST_CLUSTER=NAME` uses a cluster of that name, and keeps it.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ class Kube:
         config.load_kube_config(str(kubeconfig), client_configuration=found)  # type: ignore[no-untyped-call]
         self._host = found.host
         self._pool = urllib3.PoolManager(ca_certs=found.ssl_ca_cert, cert_file=found.cert_file, key_file=found.key_file, maxsize=8)
-        self._headers = {setting["key"]: setting["value"] for setting in dict(found.auth_settings()).values()}
+        settings: dict[str, Any] = dict(found.auth_settings())
+        self._headers = {setting["key"]: setting["value"] for setting in settings.values()}
         if user:
             self._headers["Impersonate-User"] = user
 

@@ -40,9 +40,7 @@ def test_an_invalid_output_schema_stalls_before_anything_is_spent(bed: Bed, name
     assert bed.kube.list("Pod", namespace) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "prompt"), [("huge", "x" * 1024 * 1024), ("n" * 300, "hi")], ids=["a prompt of 1 MiB", "a name of 300 characters"]
-)
+@pytest.mark.parametrize(("name", "prompt"), [("huge", "x" * 1024 * 1024), ("n" * 300, "hi")], ids=["a prompt of 1 MiB", "a name of 300 characters"])
 def test_what_is_too_large_is_refused_at_once(bed: Bed, namespace: str, name: str, prompt: str) -> None:
     with pytest.raises(Answer) as refused:
         bed.kube.create(session(namespace, name, prompt))
@@ -60,7 +58,9 @@ def test_an_image_that_cannot_be_pulled_is_named_and_the_session_fails_in_time(b
 
 
 def test_a_quota_that_is_full_is_waited_for(bed: Bed, namespace: str) -> None:
-    bed.kube.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": namespace}, "spec": {"hard": {"pods": "0"}}})
+    bed.kube.create(
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none", "namespace": namespace}, "spec": {"hard": {"pods": "0"}}}
+    )
     item = bed.kube.create(session(namespace, "squeezed", script({"text": "in"})))
     held = waiting(bed, item, "PodRefused")
     assert "exceeded quota: none" in condition(held, "Ready")["message"]

@@ -57,12 +57,13 @@ EXTREME: dict[str, Any] = {
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "podDisruptionBudget": {"enabled": True, "maxUnavailable": "50%"},
     "networkPolicy": {
+        "dnsPorts": [1053],
         "sessions": {"blockedCIDRs": [], "extraEgress": [{"ports": [{"port": 9418}]}]},
         "controller": {
             "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "egress": {
                 "apiServer": {"cidrs": ["192.0.2.1/32"], "ports": [8443]},
-                "dns": {"to": [{"ipBlock": {"cidr": "169.254.20.10/32"}}], "ports": [53]},
+                "dnsPeers": [{"ipBlock": {"cidr": "169.254.20.10/32"}}],
                 "extra": [{"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}]}],
             },
         },
@@ -227,6 +228,8 @@ def test_the_operator_reads_every_setting(rendered: list[Manifest], monkeypatch:
     settings = Settings()
 
     labels = named(rendered, "Deployment", "stint-controller")["spec"]["template"]["metadata"]["labels"]
+    policy = json.loads(environment(rendered)["STINT_NETWORK_POLICY"])
+    assert settings.network_policy.model_dump(by_alias=True) == policy
     assert settings.network_policy.controller_selector.items() <= labels.items()
     assert settings.agent_image != settings.gateway_image
     assert settings.log_level in ("INFO", "DEBUG")
@@ -340,7 +343,7 @@ def test_the_controller_answers_probes_and_metrics_and_calls_nobody_but_whom_it_
 
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8080}]}]
-    dns = {(protocol, port) for protocol in ("UDP", "TCP") for port in (53, 1053, 5353)}
+    dns = {(protocol, port) for protocol in ("UDP", "TCP") for port in (53, 5353)}
     assert ports == {("TCP", 443), ("TCP", 6443), *dns, ("TCP", 8788)}
 
 
@@ -352,7 +355,7 @@ def test_the_controllers_network_can_be_narrowed(extreme: list[Manifest]) -> Non
     assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert api_server == {"to": [{"ipBlock": {"cidr": "192.0.2.1/32"}}], "ports": [{"protocol": "TCP", "port": 8443}]}
     assert dns["to"] == [{"ipBlock": {"cidr": "169.254.20.10/32"}}]
-    assert {port["port"] for port in dns["ports"]} == {53}
+    assert {port["port"] for port in dns["ports"]} == {1053}
     assert extra == {"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}]}
 
 

@@ -29,7 +29,10 @@ def test_a_session_answers(bed: Bed, namespace: str) -> None:
 
 
 def test_a_session_with_a_volume_uses_tools(bed: Bed, namespace: str) -> None:
-    steps = ({"tool": "Bash", "input": {"command": "echo forty-two > answer; cat answer"}}, {"expect": "forty-two", "text": "seen", "else": {"text": "not seen"}})
+    steps = (
+        {"tool": "Bash", "input": {"command": "echo forty-two > answer; cat answer"}},
+        {"expect": "forty-two", "text": "seen", "else": {"text": "not seen"}},
+    )
     done = finished(bed, bed.kube.create(durable(namespace, "tools", script(*steps))))
     assert done["status"]["result"]["text"] == "seen"
     assert_billed_what_was_served(bed, done)
@@ -102,7 +105,10 @@ def test_missing_structured_output_fails_the_session(bed: Bed, namespace: str) -
 def test_files_reach_the_workspace(bed: Bed, namespace: str) -> None:
     bed.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes", "namespace": namespace}, "data": {"a": "from a map"}})
     files = [{"path": "in/line.txt", "content": "in line"}, {"path": "map.txt", "configMapKeyRef": {"name": "notes", "key": "a"}}]
-    steps = ({"tool": "Bash", "input": {"command": "cat in/line.txt map.txt"}}, {"expect": ["in line", "from a map"], "text": "both", "else": {"text": "missing"}})
+    steps = (
+        {"tool": "Bash", "input": {"command": "cat in/line.txt map.txt"}},
+        {"expect": ["in line", "from a map"], "text": "both", "else": {"text": "missing"}},
+    )
     done = finished(bed, bed.kube.create(session(namespace, "files", script(*steps), workspace={"ephemeral": True, "files": files})))
     assert done["status"]["result"]["text"] == "both"
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
+import sys
 import threading
+import time
+from pathlib import Path
 
-from cluster.bed import SYSTEM, Bed
+from cluster.bed import ROOT, SYSTEM, Bed
+from cluster.killing_proxy import KillingProxy
 from cluster.kube import Json
-from cluster.sessions import assert_billed_what_was_served, durable, finished, over, script, session, talk
+from cluster.sessions import assert_billed_what_was_served, change, durable, finished, over, script, session, talk
 
 
 def controllers(bed: Bed) -> list[Json]:
@@ -89,3 +95,34 @@ def test_killed_controllers_leave_no_session_behind_and_start_none_twice(bed: Be
         assert_billed_what_was_served(bed, done)
     pods = bed.kube.list("Pod", namespace)
     assert len(pods) == len(items)
+
+
+def test_killed_at_every_write_the_session_still_ends_right_and_once(bed: Bed, namespace: str, tmp_path: Path) -> None:
+    fault = {"fault": {"status": 529, "headers": {"x-should-retry": "false"}, "times": 1}, "text": "survived"}
+    item = bed.kube.create(durable(namespace, "survivor", script(fault), retry={"limit": 1, "backoff": {"initial": "1s"}}, suspend=True))
+    scale(bed, 0)
+    proxy = KillingProxy(bed.kubeconfig, tmp_path)
+    environment = {
+        **os.environ, "KUBECONFIG": str(proxy.kubeconfig), "PYTHONPATH": str(ROOT / "operator"), "STINT_PORT": "0",
+        "STINT_AGENT_IMAGE": bed.images["agent"], "STINT_GATEWAY_IMAGE": bed.images["operator"], "STINT_SYSTEM_NAMESPACE": SYSTEM,
+    }  # fmt: skip
+    change(bed, item, suspend=False)
+    log = (tmp_path / "operator.log").open("wb")
+    try:
+        deadline = time.monotonic() + 240
+        while not over(bed.kube.get("AgentSession", namespace, "survivor")) and time.monotonic() < deadline:
+            proxy.operator = subprocess.Popen([sys.executable, "-m", "stint", "controller"], env=environment, stdout=log, stderr=log)
+            ended = threading.Event()
+            threading.Thread(target=lambda process=proxy.operator, done=ended: (process.wait(), done.set()), daemon=True).start()
+            while not ended.wait(0.5):
+                if over(bed.kube.get("AgentSession", namespace, "survivor")) or time.monotonic() > deadline:
+                    proxy.operator.kill()
+    finally:
+        proxy.close()
+        log.close()
+        scale(bed, 1)
+    done = finished(bed, item, 30)
+    assert proxy.kills >= 12, (tmp_path / "operator.log").read_text()[-3000:]
+    assert [(one["attempt"], one["outcome"]) for one in done["status"]["history"]] == [(1, "Failed"), (2, "Succeeded")]
+    assert sorted(pod["metadata"]["name"] for pod in bed.kube.list("Pod", namespace)) == ["survivor-1", "survivor-2"]
+    assert_billed_what_was_served(bed, done)

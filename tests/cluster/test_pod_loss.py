@@ -51,7 +51,7 @@ def test_an_evicted_pod_is_replaced(bed: Bed, namespace: str) -> None:
 
 
 def test_an_agent_that_runs_out_of_memory_is_tried_again(bed: Bed, namespace: str) -> None:
-    glutton = "python3 -c \"x=[bytearray(50_000_000) for _ in range(100)]\"; kill -9 1; kill -9 $PPID"
+    glutton = 'python3 -c "x=[bytearray(50_000_000) for _ in range(100)]"; kill -9 1; kill -9 $PPID'
     prompt = script({"tool": "Bash", "input": {"command": glutton}}, {"text": "went on"}, {"text": "went on"})
     template = {"resources": {"requests": {"memory": "256Mi"}, "limits": {"memory": "512Mi"}}}
     retry = {"limit": 2, "backoff": {"initial": "1s"}}

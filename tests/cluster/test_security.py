@@ -10,10 +10,10 @@ from cluster.sessions import assert_billed_what_was_served, durable, finished, s
 
 LOOK_EVERYWHERE = r"""
 env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\0' '\n';
-find / -xdev -readable -type f -size -64k \( -path /proc -prune -o -path /sys -prune -o -path '/usr/*' -prune -o -print \) 2>/dev/null | head -2000 | xargs -r cat 2>/dev/null;
+find / -xdev -path /usr -prune -o -readable -type f -size -64k -print 2>/dev/null | head -2000 | xargs -r cat 2>/dev/null;
 find /run /var /home /tmp /workspace -type f 2>/dev/null | xargs -r cat 2>/dev/null;
 ls -la /run/stint /run/stint/credential /var/lib/stint/meter 2>&1;
-for p in 8787 8788; do curl -s -m 3 http://127.0.0.1:$p/; curl -s -m 3 http://127.0.0.1:$p/report; curl -s -m 3 http://127.0.0.1:$p/stint/credential; done;
+for p in 8787 8788; do for f in "" report stint/credential; do curl -s -m 3 http://127.0.0.1:$p/$f; done; done;
 ls /var/run/secrets/kubernetes.io/serviceaccount 2>&1; true
 """
 
@@ -28,7 +28,8 @@ def everything_said(bed: Bed, item: Json) -> str:
     pods = bed.kube.list("Pod", namespace)
     texts = [json.dumps(pods), json.dumps(bed.kube.list("Event", namespace)), json.dumps(bed.kube.get("AgentSession", namespace, name))]
     texts += [bed.kube.logs(namespace, pod["metadata"]["name"], container) for pod in pods for container in ("agent", "gateway")]
-    texts += [bed.kube.logs(SYSTEM, pod["metadata"]["name"], "controller") for pod in bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller")]
+    operators = bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller")
+    texts += [bed.kube.logs(SYSTEM, pod["metadata"]["name"], "controller") for pod in operators]
     texts.append(json.dumps(bed.mock.requests(talk(item))))
     return "\n".join(texts)
 
@@ -83,7 +84,8 @@ def test_what_an_earlier_attempt_leaves_in_the_config_folder_has_no_effect(bed: 
 
 
 def test_the_api_is_closed_to_what_is_not_metered(bed: Bed, namespace: str) -> None:
-    probe = "for p in v1/files v1/messages/batches v1/organizations/users _mock/keys; do curl -s -o /dev/null -w '%{http_code} ' http://127.0.0.1:8787/$p; done"
+    paths = "v1/files v1/messages/batches v1/organizations/users _mock/keys"
+    probe = f"for p in {paths}; do curl -s -o /dev/null -w '%{{http_code}} ' http://127.0.0.1:8787/$p; done"
     steps = (shell(probe), {"expect": "404 404 404 404", "text": "closed", "else": {"text": "open"}})
     done = finished(bed, bed.kube.create(session(namespace, "prober", script(*steps))))
     assert done["status"]["result"]["text"] == "closed"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 
@@ -18,7 +19,7 @@ import orjson
 from aiohttp import web
 
 from stint.gateway.account import VERSION
-from stint.gateway.config import GatewayConfig, Settings, load
+from stint.gateway.config import GatewayConfig, Settings, load, termination_log_in
 from stint.gateway.credential import Credential
 from stint.gateway.document import ConfigError
 from stint.gateway.errors import Refusal, Refused
@@ -41,6 +42,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, config: GatewayConfig, credential: Credential) -> None:
         self._settings = settings
+        self.agent_port = self.report_port = 0  # known once started
         self._record = Record(config, Journal(settings.meter_dir, settings.pod_uid), settings.termination_log)
         self._check = OutputCheck(config.output_schema)
         self._client = provider_client(settings.read_timeout)
@@ -52,20 +54,10 @@ class Gateway:
     async def start(self) -> None:
         """Raises OSError if a port is taken."""
         await self._record.save()
-        await self._outside.setup()
-        await web.TCPSite(self._outside, self._settings.report_host, self._settings.report_port).start()
-        await self._agent.setup()
-        await web.TCPSite(self._agent, AGENT_HOST, self._settings.agent_port).start()
+        self.report_port = await _listen(self._outside, self._settings.report_host, self._settings.report_port)
+        self.agent_port = await _listen(self._agent, AGENT_HOST, self._settings.agent_port)
         self._warming = asyncio.create_task(self._proxy.warm())
         log.info("ready to serve", extra={"agent_port": self.agent_port, "report_port": self.report_port})
-
-    @property
-    def agent_port(self) -> int:
-        return int(self._agent.addresses[0][1])
-
-    @property
-    def report_port(self) -> int:
-        return int(self._outside.addresses[0][1])
 
     async def stop(self) -> None:
         self._proxy.closing = True
@@ -115,6 +107,13 @@ def _runner(routes: list[web.RouteDef]) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=HANG_UP)
 
 
+async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
+    """Serve there; the port is the kernel's choice for 0."""
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return int(runner.addresses[0][1])
+
+
 async def serve(settings: Settings, config: GatewayConfig, credential: Credential) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = asyncio.Event()
@@ -132,7 +131,7 @@ async def serve(settings: Settings, config: GatewayConfig, credential: Credentia
 
 def main() -> int:
     """`stint gateway`: 0 after a clean end, 1 if it cannot start, with the reason in the termination message."""
-    settings = Settings()
+    termination_log = termination_log_in(os.environ)
     try:
         settings = Settings.from_environment()
         if not settings.pod_uid:
@@ -146,7 +145,7 @@ def main() -> int:
         error = {"version": VERSION, "error": {"class": "InputInvalid", "message": bounded(f"The gateway cannot start: {problem}")}}
         sys.stderr.buffer.write(orjson.dumps(error) + b"\n")
         try:
-            write_in_place(settings.termination_log, orjson.dumps(error))
+            write_in_place(termination_log, orjson.dumps(error))
         except OSError as second:
             print(f"the termination message cannot be written: {second}", file=sys.stderr)
         return 1

@@ -15,6 +15,7 @@ from stint.gateway.limit import Limits
 from stint.gateway.prices import WEB_SEARCH_DEFAULT, Price, PriceTable, UnknownModels
 
 VERSION = 1
+TERMINATION_LOG = Path("/dev/termination-log")
 Auth = Literal["APIKey", "AuthToken", "SetupToken"]
 
 
@@ -52,7 +53,7 @@ class Settings:
     config_file: Path = Path("/run/stint/gateway/gateway.json")
     credential_file: Path = Path("/run/stint/credential/credential")
     meter_dir: Path = Path("/var/lib/stint/meter")
-    termination_log: Path = Path("/dev/termination-log")
+    termination_log: Path = TERMINATION_LOG
     pod_uid: str = ""
     agent_port: int = 8787
     report_port: int = 8788
@@ -68,7 +69,7 @@ class Settings:
             config_file=Path(env.get("STINT_GATEWAY_CONFIG", usual.config_file)),
             credential_file=Path(env.get("STINT_CREDENTIAL_FILE", usual.credential_file)),
             meter_dir=Path(env.get("STINT_METER_DIR", usual.meter_dir)),
-            termination_log=Path(env.get("STINT_TERMINATION_LOG", usual.termination_log)),
+            termination_log=termination_log_in(env),
             pod_uid=env.get("POD_UID", usual.pod_uid),
             agent_port=int(_number(env, "STINT_GATEWAY_PORT", usual.agent_port)),
             report_port=int(_number(env, "STINT_REPORT_PORT", usual.report_port)),
@@ -76,6 +77,11 @@ class Settings:
             read_timeout=_number(env, "STINT_UPSTREAM_READ_TIMEOUT", usual.read_timeout),
             drain=_number(env, "STINT_GATEWAY_DRAIN", usual.drain),
         )
+
+
+def termination_log_in(env: Mapping[str, str]) -> Path:
+    """Apart from the other settings: it is where a mistake in one of them is reported."""
+    return Path(env.get("STINT_TERMINATION_LOG", TERMINATION_LOG))
 
 
 def _number(env: Mapping[str, str], name: str, usual: float) -> float:

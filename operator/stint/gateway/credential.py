@@ -42,9 +42,7 @@ class Credential:
                 "Check that the Secret named by the ModelProvider exists in this namespace and has the key it names."
             ) from None
         if not self._secret:
-            raise CredentialError(
-                "The provider's credential is empty or is not a single line of text. Check the Secret named by the ModelProvider."
-            )
+            raise CredentialError("The provider's credential is empty or is not a single line of text. Check the Secret named by the ModelProvider.")
         return self._secret
 
     def _remember(self, content: bytes) -> None:

@@ -68,8 +68,7 @@ class PriceTable:
     def charge(self, metered: Metered, asked: str) -> tuple[Charge, ...]:
         """Put a price on what was metered; `asked` is the model the request named."""
         return tuple(
-            Charge(model=part.model or asked, tokens=part.tokens, cost=cost(part.tokens, self.price_of(part.model, asked)))
-            for part in metered.parts
+            Charge(model=part.model or asked, tokens=part.tokens, cost=cost(part.tokens, self.price_of(part.model, asked))) for part in metered.parts
         )
 
 

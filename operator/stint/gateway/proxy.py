@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 MAX_BODY = 32 << 20  # bytes
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEP_ALIVE = 60.0  # seconds an idle connection to the provider is kept
+SMALL = 64 << 10  # bytes; a longer answer to the warm-up is not worth its connection
 
 PASSES = "POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models"
 _MODELS = re.compile(r"/v1/models(/[A-Za-z0-9][A-Za-z0-9._:@-]*)?")
@@ -66,11 +67,14 @@ class Proxy:
         self.closing = False
 
     async def warm(self) -> None:
-        """Open a connection before the first request needs it. Without the credential; any answer will do."""
+        """Open a connection before the first request needs it. Without the credential; any answer will do.
+
+        GET, not HEAD: after a HEAD answer without a length the client closes the connection.
+        """
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT)
         try:
-            async with self._client.head(f"{self._config.provider.base_url}/", timeout=timeout, allow_redirects=False):
-                pass
+            async with self._client.get(f"{self._config.provider.base_url}/api/hello", timeout=timeout, allow_redirects=False) as answer:
+                await answer.content.read(SMALL)
         except (aiohttp.ClientError, OSError) as problem:
             log.info("the provider could not be reached in advance", extra={"problem": str(problem)})
 

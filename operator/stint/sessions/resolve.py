@@ -67,7 +67,7 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
 
 
 def _workspace(base: Workspace, top: Workspace) -> Workspace:
-    """Field by field, but a repository is one thing (a profile's Secret is not for the session's URL), and a volume means that it is not ephemeral."""
+    """Field by field; but a repository is one thing (the Secret of a profile is not for the URL of a session), and who asks for a volume gets one."""
     merged = overlay(base, top)
     ephemeral = top.ephemeral if top.ephemeral is not None else (base.ephemeral if top.volume is None else False)
     return merged.model_copy(update={"git": top.git or base.git, "ephemeral": ephemeral})

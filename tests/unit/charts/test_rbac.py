@@ -1,0 +1,94 @@
+"""The permissions of the chart, rule by rule."""
+
+from typing import Any
+
+import pytest
+
+Roles = dict[str, list[dict[str, Any]]]
+
+STINT_KINDS = {"agentsessions", "agentprofiles", "modelproviders"}
+
+
+def granted(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
+    """Verbs by (group, resource)."""
+    verbs: dict[tuple[str, str], set[str]] = {}
+    for rule in rules:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                verbs.setdefault((group, resource), set()).update(rule["verbs"])
+    return verbs
+
+
+def test_the_chart_ships_these_cluster_roles_and_no_others(cluster_roles: Roles) -> None:
+    assert set(cluster_roles) == {"stint-controller", "stint-release-finalizers", "stint-view", "stint-edit", "stint-admin"}
+
+
+def test_no_rule_holds_a_wildcard(cluster_roles: Roles) -> None:
+    for rules in cluster_roles.values():
+        for rule in rules:
+            assert set(rule) == {"apiGroups", "resources", "verbs"}
+            assert not any("*" in word for words in rule.values() for word in words), rule
+
+
+def test_secrets_are_read_one_by_one_and_by_the_controller_only(cluster_roles: Roles) -> None:
+    assert granted(cluster_roles["stint-controller"])["", "secrets"] == {"get"}
+    others = [name for name, rules in cluster_roles.items() if name != "stint-controller" and ("", "secrets") in granted(rules)]
+    assert others == []
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers", "nodes", "serviceaccounts", "serviceaccounts/token"],
+)
+def test_nobody_is_given_a_way_into_pods_or_accounts(cluster_roles: Roles, resource: str) -> None:
+    for rules in cluster_roles.values():
+        assert ("", resource) not in granted(rules)
+
+
+def test_nobody_may_change_permissions_or_impersonate(cluster_roles: Roles) -> None:
+    powerful = {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io"}
+    for rules in cluster_roles.values():
+        assert not {group for group, _ in granted(rules)} & powerful
+        assert not {verb for verbs in granted(rules).values() for verb in verbs} & {"escalate", "bind", "impersonate"}
+
+
+def test_the_controller_never_writes_a_spec(cluster_roles: Roles) -> None:
+    verbs = granted(cluster_roles["stint-controller"])
+    for kind in STINT_KINDS:
+        assert not verbs["stint.dev", kind] & {"create", "update", "patch", "deletecollection"}
+        assert verbs["stint.dev", f"{kind}/status"] == {"patch"}
+
+
+def test_the_controller_may_do_exactly_this(cluster_roles: Roles) -> None:
+    """A wider permission is a decision: it shows up here first."""
+    assert granted(cluster_roles["stint-controller"]) == {
+        ("stint.dev", "agentsessions"): {"get", "list", "watch", "delete"},
+        ("stint.dev", "agentprofiles"): {"get", "list", "watch"},
+        ("stint.dev", "modelproviders"): {"get", "list", "watch"},
+        ("stint.dev", "agentsessions/status"): {"patch"},
+        ("stint.dev", "agentprofiles/status"): {"patch"},
+        ("stint.dev", "modelproviders/status"): {"patch"},
+        ("stint.dev", "agentsessions/finalizers"): {"update"},
+        ("", "pods"): {"get", "list", "watch", "create", "delete"},
+        ("", "pods/log"): {"get"},
+        ("", "persistentvolumeclaims"): {"get", "create", "delete"},
+        ("", "secrets"): {"get"},
+        ("", "configmaps"): {"get"},
+        ("networking.k8s.io", "networkpolicies"): {"create", "patch"},
+        ("", "events"): {"create"},
+    }
+
+
+def test_the_hook_only_finds_sessions_and_patches_them(cluster_roles: Roles) -> None:
+    assert granted(cluster_roles["stint-release-finalizers"]) == {("stint.dev", "agentsessions"): {"list", "patch"}}
+
+
+def test_viewers_read_editors_run_and_only_admins_say_where_credentials_go(cluster_roles: Roles) -> None:
+    read = {"get", "list", "watch"}
+    write = {"create", "update", "patch", "delete", "deletecollection"}
+
+    viewers = granted(cluster_roles["stint-view"])
+    assert {verb for verbs in viewers.values() for verb in verbs} == read
+    assert {kind for _, kind in viewers if "/" not in kind} == STINT_KINDS
+    assert granted(cluster_roles["stint-edit"]) == {("stint.dev", "agentsessions"): write, ("stint.dev", "agentprofiles"): write}
+    assert granted(cluster_roles["stint-admin"]) == {("stint.dev", "modelproviders"): write}
