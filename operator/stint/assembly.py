@@ -24,15 +24,16 @@ from stint.engine.queue import WorkQueue
 from stint.engine.waiters import Waiters
 from stint.kube.client import KubeClient
 from stint.kube.errors import NotFound, Unreachable
-from stint.kube.informer import Informer
+from stint.kube.informer import Informer, list_all
 from stint.kube.resources import NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
 from stint.providers.kind import PROVIDERS, Providers
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.kind import Sessions
-from stint.sessions.names import POD_SELECTOR
+from stint.sessions.names import POD_SELECTOR, POLICY_SELECTOR
 from stint.sessions.observe import World
 from stint.sessions.pod_store import PodStore
+from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
 from stint.settings import Settings
 from stint.telemetry.health import Health
@@ -40,6 +41,22 @@ from stint.telemetry.health import Health
 log = logging.getLogger(__name__)
 
 FILL_RETRY = 2.0  # seconds
+RESYNC = 600.0  # seconds
+
+
+class Listing:
+    """A list of one of our kinds, as the caches take it in."""
+
+    def __init__(self, assembly: Assembly, resource: Resource) -> None:
+        self._assembly = assembly
+        self._resource = resource
+
+    def take(self, item: dict[str, Any], gone: bool = False) -> None:
+        self._assembly.changed(self._resource, item, gone)
+
+    def listed(self, uids: set[str], version: int) -> None:
+        for key, uid in self._assembly.caches[self._resource].missing(uids, version):
+            self._assembly.vanished(self._resource, key, uid)
 
 
 class Assembly:
@@ -52,13 +69,16 @@ class Assembly:
         self.waiters = Waiters()
         self.caches = {SESSIONS: ObjectCache("AgentSession"), PROFILES: ObjectCache("AgentProfile"), PROVIDERS: ObjectCache("ModelProvider")}
         self.pods = PodStore(self.queue.add, self.caches[SESSIONS].holds)
-        self.informer = Informer(self.client, PODS, self.pods.take, selector=POD_SELECTOR)
-        self._policies: dict[tuple[str, str], dict[str, Any]] = {}
+        self.policies = PolicyStore()
+        self.informers = (
+            Informer(self.client, PODS, self.pods, selector=POD_SELECTOR),
+            Informer(self.client, NETWORK_POLICIES, self.policies, selector=POLICY_SELECTOR),
+        )
         presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
         sessions, profiles, providers = (self.caches[resource] for resource in (SESSIONS, PROFILES, PROVIDERS))
-        world = World(self.client, sessions, profiles, providers, self.pods, presence, self._policies, settings)
+        world = World(self.client, sessions, profiles, providers, self.pods, presence, self.policies, settings)
         kinds: list[Kind] = [Sessions(world, self.waiters), Profiles(profiles), Providers(providers, presence, settings)]
-        self.controller = Controller(self.client, self.queue, self.feed, kinds)
+        self.controller = Controller(self.client, self.queue, self, kinds)
         self.filled = False
         self.health = Health(lambda: self.filled, lambda: len(self.queue), lambda: self.controller.last_progress)
         self.stop_flag = asyncio.Event()
@@ -75,6 +95,12 @@ class Assembly:
             return
         self._wake(Key(cache.kind, meta["namespace"], meta["name"]))
 
+    def vanished(self, resource: Resource, key: Key, uid: str) -> None:
+        """An object of ours that a list did not hold any more."""
+        self.caches[resource].discard(key)
+        self.pods.forget_session(uid)
+        self._wake(key)
+
     def feed(self, resource: Resource, item: dict[str, Any]) -> None:
         """An answer to one of our own writes: newer than any watch."""
         meta = item["metadata"]
@@ -84,7 +110,12 @@ class Assembly:
         elif resource == PODS:
             self.pods.take(item)
         elif resource == NETWORK_POLICIES:
-            self._policies[meta["namespace"], meta["name"]] = item["spec"]
+            self.policies.take(item)
+
+    def missing(self, resource: Resource, uid: str) -> None:
+        """An object that we wanted to delete and that is not there."""
+        if resource == PODS:
+            self.pods.missing(uid)
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
@@ -97,23 +128,31 @@ class Assembly:
     async def run(self) -> None:
         """Fill the caches, then work until cancelled. Nothing is decided before everything has been listed."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.informer.run())
+            for informer in self.informers:
+                group.create_task(informer.run())
             for resource in self.caches:
                 await self._fill(resource)
-            await self.informer.synced.wait()
+            for informer in self.informers:
+                await informer.synced.wait()
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
+            group.create_task(self._resync())
             await self.controller.run(self.settings.workers)
+
+    async def _resync(self) -> None:
+        """Kopf does not tell of objects that vanished while a watch was down; a list now and then does."""
+        while True:
+            await asyncio.sleep(RESYNC)
+            for resource in self.caches:
+                await self._fill(resource)
 
     async def _fill(self, resource: Resource) -> None:
         """List everything of one kind; an API server that does not answer is waited for."""
         while True:
             try:
-                async for items, _ in self.client.list(resource):
-                    for item in items:
-                        self.changed(resource, item, gone=False)
+                await list_all(self.client, resource, Listing(self, resource))
             except Unreachable as failure:
                 log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
                 await asyncio.sleep(FILL_RETRY)

@@ -37,7 +37,7 @@ async def release_all() -> int:
 async def release(client: KubeClient) -> tuple[int, int]:
     """How many sessions were released, and how many could not be. Raises `Unreachable` when the API server does not answer."""
     released = failed = 0
-    async for items, _ in client.list(SESSIONS):
+    async for items, _ in client.pages(SESSIONS):
         for item in items:
             meta = item["metadata"]
             before = meta.get("finalizers") or []

@@ -45,6 +45,8 @@ class Retry(Model):
     """What happens when an attempt fails."""
 
     limit: Annotated[int, integer(0, 20)] | None = Field(
-        None, description="How many times a failed session is tried again. A lost pod or a rate limit does not count. Default 2."
+        None,
+        description="How many times a failed session is tried again. A pod that the cluster took away does not count, nor does a "
+        "rate-limit window that has to be waited for. Default 2.",
     )
     backoff: Backoff = Field(Backoff(), description="How long to wait between attempts.")

@@ -107,10 +107,17 @@ class SessionStatus(Model):
     failures: Annotated[int, integer(0, 2**31 - 1)] = Field(0, description="Failed attempts that count against spec.retry.limit.")
     disruptions: Annotated[int, integer(0, 2**31 - 1)] = Field(0, description="Attempts lost to the cluster: eviction, node loss, preemption.")
     pod_name: Annotated[str, Schema(maxLength=253)] | None = Field(None, description="Pod of the running attempt.")
+    pod_uid: Word | None = Field(None, alias="podUID", description="The pod's uid, once its agent has run.")
     start_time: datetime | None = Field(None, description="When the first attempt started.")
     completion_time: datetime | None = Field(None, description="When the session ended.")
     next_retry_time: datetime | None = Field(None, description="When the next attempt starts.")
     active_seconds: Count = Field(0, description="Time that the agent ran, all finished attempts together.")
+    journaled_pods: Annotated[list[Word], plain_list(HISTORY)] | None = Field(
+        None, description="Pods that nobody saw run, whose usage was found in the journal on the volume and is counted."
+    )
+    expired: bool | None = Field(
+        None, description="Whether ttlSecondsAfterFinished has removed pods and volume of a session that a GitOps tool keeps."
+    )
     waiting_for: WaitingFor | None = Field(None, description="Why nothing happens at the moment.")
     usage: Usage = Field(Usage(), description="What the session used, all its attempts together.")
     result: Result | None = Field(None, description="What came out.")

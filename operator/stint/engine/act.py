@@ -7,13 +7,11 @@ our object as its controller. Every answer is fed back into the caches before th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from stint.engine.conditions import timestamp
-from stint.engine.merge_patch import difference
 from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, Create, Delete, EventRecord, Plan, Refusal
 from stint.kube.client import KubeClient
 from stint.kube.errors import ApiError, Conflict, NotFound, Refused
@@ -21,7 +19,15 @@ from stint.kube.resources import EVENTS, Resource
 
 log = logging.getLogger(__name__)
 
-Feed = Callable[[Resource, dict[str, Any]], None]
+
+class Memory(Protocol):
+    """The caches, which learn of our own writes before any watch tells them."""
+
+    def feed(self, resource: Resource, item: dict[str, Any]) -> None:
+        """An object as the API server answered it."""
+
+    def missing(self, resource: Resource, uid: str) -> None:
+        """An object that the API server does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +45,21 @@ class Target:
         return meta
 
 
-async def act(client: KubeClient, plan: Plan, target: Target, feed: Feed) -> Refusal | None:
+async def act(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> Refusal | None:
     """Do everything in the plan. Returns why the API server would not have one of our objects, if so.
 
-    Raises `Conflict` when the status has changed meanwhile (look again), `Unreachable` and `ApiError` as the client does.
+    Raises `Conflict` when the status has changed meanwhile (look again), `NotFound` when the object is gone, `Unreachable` and `ApiError` as the
+    client does.
     """
-    await _write_status(client, plan, target, feed)
+    if not plan.delete_first:
+        await _write_status(client, plan, target, memory)
     for deletion in plan.delete:
-        await _delete(client, deletion)
+        await _delete(client, deletion, memory)
+    if plan.delete_first:
+        await _write_status(client, plan, target, memory)
     refusal = None
     for creation in plan.create:
-        refusal = await _create(client, creation, target, feed)
+        refusal = await _create(client, creation, target, memory)
         if refusal is not None:
             break
     for event in plan.events:
@@ -57,58 +67,53 @@ async def act(client: KubeClient, plan: Plan, target: Target, feed: Feed) -> Ref
     return refusal
 
 
-async def _write_status(client: KubeClient, plan: Plan, target: Target, feed: Feed) -> None:
-    if plan.status is None:
-        return
-    patch = difference(target.item.get("status") or {}, plan.status)
-    if not patch:
+async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> None:
+    if plan.status is None or plan.status == (target.item.get("status") or {}):
         return
     meta = target.meta
-    body = {"metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"]}, "status": patch}
-    try:
-        written = await client.patch_status(target.resource, meta["namespace"], meta["name"], body)
-    except NotFound:
-        return  # deleted meanwhile: there is nobody left to tell
-    feed(target.resource, written)
+    written = await client.write_status(
+        target.resource, meta["namespace"], meta["name"], version=meta["resourceVersion"], uid=meta["uid"], status=plan.status
+    )
+    memory.feed(target.resource, written)
 
 
-async def _delete(client: KubeClient, deletion: Delete) -> None:
+async def _delete(client: KubeClient, deletion: Delete, memory: Memory) -> None:
     try:
         await client.delete(deletion.resource, deletion.namespace, deletion.name, uid=deletion.uid, grace_seconds=deletion.grace_seconds)
     except NotFound:
-        pass
+        if deletion.uid is not None:
+            memory.missing(deletion.resource, deletion.uid)
     except Conflict:
         log.info("%s %s/%s is another object by now; left alone", deletion.resource.plural, deletion.namespace, deletion.name)
 
 
-async def _create(client: KubeClient, creation: Create, target: Target, feed: Feed) -> Refusal | None:
+async def _create(client: KubeClient, creation: Create, target: Target, memory: Memory) -> Refusal | None:
     manifest = creation.manifest
     meta = manifest["metadata"]
     try:
         created = await client.create(creation.resource, meta["namespace"], manifest)
     except Conflict:
         if creation.shared:
-            await client.patch(creation.resource, meta["namespace"], meta["name"], {"spec": manifest["spec"]})
-            feed(creation.resource, manifest)
+            memory.feed(creation.resource, await client.patch(creation.resource, meta["namespace"], meta["name"], {"spec": manifest["spec"]}))
             return None
-        return await _adopt(client, creation, target, feed)
+        return await _adopt(client, creation, target, memory)
     except NotFound as gone:  # the namespace is not there any more
         return Refusal(manifest["kind"], meta["name"], NAMESPACE_TERMINATING, gone.message)
     except Refused as no:
         causes = no.details.get("causes") or ()
         ending = any(cause.get("reason") == NAMESPACE_TERMINATING for cause in causes)
         return Refusal(manifest["kind"], meta["name"], NAMESPACE_TERMINATING if ending else no.reason, no.message)
-    feed(creation.resource, manifest if creation.shared else created)
+    memory.feed(creation.resource, created)
     return None
 
 
-async def _adopt(client: KubeClient, creation: Create, target: Target, feed: Feed) -> Refusal | None:
+async def _adopt(client: KubeClient, creation: Create, target: Target, memory: Memory) -> Refusal | None:
     """An object of this name is there: ours from before a crash, or somebody else's."""
     meta = creation.manifest["metadata"]
     there = await client.get(creation.resource, meta["namespace"], meta["name"])
     owner = meta.get("annotations", {}).get("stint.dev/owner-uid") or target.meta["uid"]
     if owner in owners(there):
-        feed(creation.resource, there)
+        memory.feed(creation.resource, there)
         return None
     kind = creation.manifest["kind"]
     return Refusal(kind, meta["name"], NAME_TAKEN, f"a {kind} named {meta['name']} exists and belongs to something else")

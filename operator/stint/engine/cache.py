@@ -6,7 +6,6 @@ the one we hold is dropped, so a watch that lags behind our own writes cannot ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -53,6 +52,20 @@ class ObjectCache:
         held = self._texts.get((namespace, name))
         return held is not None and held[1] == uid
 
-    def keys(self) -> Iterator[Key]:
-        for namespace, name in list(self._texts):
-            yield Key(self.kind, namespace, name)
+    def is_current(self, item: dict[str, Any]) -> bool:
+        """Whether this is the version that we hold."""
+        meta = item["metadata"]
+        held = self._texts.get((meta["namespace"], meta["name"]))
+        return held is not None and held[0] == int(meta["resourceVersion"])
+
+    def discard(self, key: Key) -> None:
+        """The API server has no such object."""
+        self._texts.pop((key.namespace, key.name), None)
+
+    def missing(self, uids: set[str], version: int) -> list[tuple[Key, str]]:
+        """Keys and uids of what a list at this version did not hold any more."""
+        return [
+            (Key(self.kind, namespace, name), uid)
+            for (namespace, name), (held, uid, _) in self._texts.items()
+            if uid not in uids and held <= version
+        ]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from stint.engine.act import Feed, Target, act
+from stint.engine.act import Memory, Target, act
 from stint.engine.keys import Key
 from stint.engine.plan import Plan, Refusal
 from stint.engine.queue import WorkQueue
 from stint.kube.client import KubeClient
-from stint.kube.errors import ApiError, Conflict, Unreachable
+from stint.kube.errors import ApiError, Conflict, NotFound, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,18 @@ class Kind(Protocol):
         """Observe and plan; None when the object is gone."""
         ...
 
+    def vanished(self, key: Key) -> None:
+        """The API server does not know this object any more."""
+        ...
+
 
 class Controller:
     """Runs the plans of all kinds with a fixed number of workers."""
 
-    def __init__(self, client: KubeClient, queue: WorkQueue, feed: Feed, kinds: list[Kind], clock: Clock = utc_now) -> None:
+    def __init__(self, client: KubeClient, queue: WorkQueue, memory: Memory, kinds: list[Kind], clock: Clock = utc_now) -> None:
         self._client = client
         self._queue = queue
-        self._feed = feed
+        self._memory = memory
         self._kinds = {kind.name: kind for kind in kinds}
         self._clock = clock
         self._refusals: dict[Key, Refusal] = {}
@@ -75,6 +79,9 @@ class Controller:
         """One pass for one object; a failure schedules the next one and touches no other object."""
         try:
             await self._pass(key)
+        except NotFound:  # only the object itself can be missing: everything else is dealt with in act
+            self._kinds[key.kind].vanished(key)
+            self._queue.succeeded(key)
         except Conflict as stale:
             log.debug("%s: seen too early, looking again: %s", key, stale)
             self._queue.failed(key)
@@ -90,7 +97,7 @@ class Controller:
         look = await self._kinds[key.kind].look(key, now, self._refusals.pop(key, None))
         if look is None:
             return
-        refusal = await act(self._client, look.plan, look.target, self._feed)
+        refusal = await act(self._client, look.plan, look.target, self._memory)
         if refusal is not None:
             self._refusals[key] = refusal
             self._queue.add(key)

@@ -1,7 +1,8 @@
 """What a pure ``plan()`` returns, and nothing else happens to the cluster than what stands in it.
 
 A plan is carried out in this order: status, deletions, creations, Events. The status goes first so that an attempt is settled before its pod can
-disappear; a crash between any two writes leaves a cluster from which the next pass continues.
+disappear (``delete_first`` turns the first two round, for a status that says the deletions are done). A crash between any two writes leaves a
+cluster from which the next pass continues.
 """
 
 from __future__ import annotations
@@ -91,3 +92,4 @@ class Plan:
     create: tuple[Create, ...] = ()
     events: tuple[EventRecord, ...] = ()
     look_again: datetime | None = None
+    delete_first: bool = False

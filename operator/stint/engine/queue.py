@@ -65,7 +65,7 @@ class WorkQueue:
     def failed(self, key: Key) -> float:
         """Schedule another try after this key's backoff, in seconds."""
         count = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** (count - 1))
+        delay = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0 ** min(count - 1, 20))
         self.add_later(key, delay)
         return delay
 

@@ -22,17 +22,19 @@ MAX_BYTES = 4096
 
 def render(account: Account, last_error: LastError | None, previous: Sequence[Account]) -> bytes:
     """The report as JSON, as much of it as fits; `previous` are other pods, the newest first."""
-    models = shrinking(account.usage.by_model)
     text = b""
-    for by_model in models:
-        text = orjson.dumps(_document(account, by_model, last_error, previous))
+    for by_model, pods in _ever_shorter(account.usage.by_model, previous):
+        text = orjson.dumps(_document(account, by_model, last_error, pods))
         if len(text) <= MAX_BYTES:
-            return text
-    for kept in range(len(previous) - 1, -1, -1):
-        text = orjson.dumps(_document(account, by_model, last_error, previous[:kept]))
-        if len(text) <= MAX_BYTES:
-            return text
+            break
     return text
+
+
+def _ever_shorter(by_model: Mapping[str, Tally], previous: Sequence[Account]) -> Iterator[tuple[Mapping[str, Tally], Sequence[Account]]]:
+    for fewer in shrinking(by_model):
+        yield fewer, previous
+    for kept in range(len(previous) - 1, -1, -1):
+        yield fewer, previous[:kept]
 
 
 def shrinking(by_model: Mapping[str, Tally]) -> Iterator[dict[str, Tally]]:

@@ -14,10 +14,11 @@ import aiohttp
 import orjson
 
 from stint.kube.errors import Unreachable, from_status
-from stint.kube.resources import Resource
+from stint.kube.resources import PODS, Resource
 
 Json = dict[str, Any]
-MERGE_PATCH = "application/merge-patch+json"
+Body = Json | list[Json] | None
+MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=70)
 """Seconds. A watch that stays silent for 70 s (bookmarks come every minute) is taken for dead."""
@@ -46,9 +47,17 @@ class KubeClient:
     async def create(self, resource: Resource, namespace: str, body: Json) -> Json:
         return await self._json("POST", resource.path(namespace), body)
 
-    async def patch_status(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
-        """A merge patch of the status. Put ``metadata.resourceVersion`` into the body to make it conditional."""
-        return await self._json("PATCH", resource.path(namespace, name, "status"), body, content_type=MERGE_PATCH)
+    async def write_status(self, resource: Resource, namespace: str, name: str, *, version: str, uid: str, status: Mapping[str, Any]) -> Json:
+        """Replace the status, if the object is still this very one at this version; else `Conflict`.
+
+        A JSON patch, because a merge patch would drop the nulls that a structured output may hold.
+        """
+        operations: list[Json] = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+            {"op": "replace", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        return await self._json("PATCH", resource.path(namespace, name, "status"), operations, content_type=JSON_PATCH)
 
     async def patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         return await self._json("PATCH", resource.path(namespace, name), body, content_type=MERGE_PATCH)
@@ -62,7 +71,7 @@ class KubeClient:
             body["gracePeriodSeconds"] = grace_seconds
         return await self._json("DELETE", resource.path(namespace, name), body)
 
-    async def list(
+    async def pages(
         self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 500
     ) -> AsyncIterator[tuple[list[Json], str]]:
         """Pages of a collection: (items, resourceVersion of the list)."""
@@ -87,13 +96,11 @@ class KubeClient:
                     if event["type"] == "ERROR":
                         raise from_status(event["object"].get("code", 500), event["object"])
                     yield event["type"], event["object"]
-        except (aiohttp.ClientError, TimeoutError) as broken:
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as broken:
             raise Unreachable(f"the watch on {resource.plural} broke: {broken!r}") from broken
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log."""
-        from stint.kube.resources import PODS
-
         params = {"container": container, "tailLines": str(lines)}
         try:
             async with await self._send("GET", PODS.path(namespace, pod, "log"), None, params=params) as response:
@@ -102,27 +109,30 @@ class KubeClient:
             raise Unreachable(f"no log of {namespace}/{pod}: {broken!r}") from broken
 
     async def _json(
-        self, method: str, path: str, body: Json | None = None, *, params: Mapping[str, str] | None = None, content_type: str = "application/json"
+        self, method: str, path: str, body: Body = None, *, params: Mapping[str, str] | None = None, content_type: str = "application/json"
     ) -> Json:
         try:
             async with await self._send(method, path, body, params=params, content_type=content_type) as response:
-                answer: Json = orjson.loads(await response.read())
-                return answer
-        except (aiohttp.ClientError, TimeoutError) as broken:
+                answer = orjson.loads(await response.read())
+        except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as broken:
             raise Unreachable(f"{method} {path}: {broken!r}") from broken
+        if not isinstance(answer, dict):
+            raise Unreachable(f"{method} {path}: the answer is no object")
+        return answer
 
     async def _send(
         self,
         method: str,
         path: str,
-        body: Json | None,
+        body: Body,
         *,
         params: Mapping[str, str] | None = None,
         content_type: str = "application/json",
         timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
     ) -> aiohttp.ClientResponse:
         await self._connected.wait()
-        assert self._session is not None
+        if self._session is None or self._session.closed:  # between two logins
+            raise Unreachable(f"{method} {path}: no session; the login is being renewed")
         response = await self._session.request(
             method,
             self._server + path,
@@ -136,9 +146,10 @@ class KubeClient:
         text = await response.read()
         response.release()
         try:
-            status = orjson.loads(text)
+            parsed = orjson.loads(text)
         except orjson.JSONDecodeError:
-            status = {"message": text[:200].decode(errors="replace")}
+            parsed = None
+        status = parsed if isinstance(parsed, dict) else {"message": text[:200].decode(errors="replace")}
         if response.status in OVERLOADED:
             raise Unreachable(f"{method} {path}: {response.status} {status.get('message', '')}")
         raise from_status(response.status, status)

@@ -37,3 +37,7 @@ class Profiles:
             invalid = str(problem)
         seen = Observed(now, item["metadata"].get("generation", 0), item.get("status") or {}, item.get("spec") or {}, invalid)
         return Look(Target(PROFILES, KIND, API_VERSION, item), plan(seen))
+
+    def vanished(self, key: Key) -> None:
+        """Forget it."""
+        self._cache.discard(key)

@@ -51,5 +51,9 @@ class Providers:
         )  # fmt: skip
         return Look(Target(PROVIDERS, KIND, API_VERSION, item), plan(seen))
 
+    def vanished(self, key: Key) -> None:
+        """Forget it."""
+        self._cache.discard(key)
+
     async def _secret(self, namespace: str, reference: Reference, now: datetime) -> Presence:
         return (await self._presence.check(namespace, [reference], now))[reference]

@@ -12,12 +12,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from stint import canonical
 from stint.sessions import reasons
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, CLONE, CONTINUE, GATEWAY, PodFacts
-from stint.sessions.reports import Report, Result, canonical_sha256, last_result, read_init_error, read_report, read_result
+from stint.sessions.reports import Report, Result, last_result, read_init_error, read_report, read_result
 
 SUCCEEDED, FAILED, SUSPENDED, CANCELLED, DISRUPTED, START_FAILED = "Succeeded", "Failed", "Suspended", "Cancelled", "Disrupted", "StartFailed"
+INIT_CLASSES = {CLONE: "CloneFailed", CONTINUE: "ContinueFailed"}
 OOM_KILLED, DEADLINE_EXCEEDED = "OOMKilled", "DeadlineExceeded"
 
 
@@ -93,7 +95,9 @@ def output_problem(schema: dict[str, Any] | None, result: Result, report: Report
         return "the output was not validated: the gateway's report is missing"
     if not report.output_valid:
         return f"the output does not match spec.agent.outputSchema: {report.output_error}"
-    if report.output_sha256 != canonical_sha256(result.structured):
+    if not result.storable:
+        return "the output is nested too deeply or holds a number beyond 64 bits: it cannot be stored in an API object"
+    if report.output_sha256 != canonical.sha256(result.structured):
         return "the output is not the one that was validated"
     return ""
 
@@ -127,9 +131,17 @@ def deadline_exceeded(remains: Remains) -> Ending | None:
 def init_failed(remains: Remains) -> Ending | None:
     for name in (CLONE, CONTINUE):
         container = remains.pod.container(name)
-        if container is not None and container.exit_code not in (None, 0):
-            fallback = (reasons.AGENT_CRASHED, f"the init container {name} ended with exit code {container.exit_code}")
-            return Ending(FAILED, *(read_init_error(container.message) or fallback))
+        error = read_init_error(container.message, INIT_CLASSES[name]) if container is not None and container.exit_code else None
+        if error is not None:
+            return Ending(FAILED, *error)
+    return None
+
+
+def init_crashed(remains: Remains) -> Ending | None:
+    for name in (CLONE, CONTINUE):
+        container = remains.pod.container(name)
+        if container is not None and container.exit_code:
+            return Ending(FAILED, reasons.AGENT_CRASHED, f"the init container {name} ended with exit code {container.exit_code}")
     return None
 
 
@@ -137,6 +149,8 @@ def failed(remains: Remains) -> Ending | None:
     result = remains.result
     if result is None or result.outcome != "Failed" or not result.error_class:
         return None
+    if result.error_class == reasons.BUDGET_REACHED:  # the gateway would have said so itself
+        return Ending(FAILED, reasons.AGENT_CRASHED, "the agent says that its budget is reached, but the gateway does not")
     return Ending(FAILED, result.error_class, result.error_message, result.api_status, result.resets_at)
 
 
@@ -161,5 +175,5 @@ def out_of_memory(remains: Remains) -> Ending | None:
 
 Rule = Callable[[Remains], Ending | None]
 RULES: tuple[Rule, ...] = (
-    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, init_failed, failed, disrupted, out_of_memory,
+    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, init_failed, failed, disrupted, out_of_memory, init_crashed,
 )  # fmt: skip

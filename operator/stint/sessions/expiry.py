@@ -6,6 +6,7 @@ An object that Argo CD or Flux keeps in a repository would be created, run and p
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from stint.engine.conditions import moment
 from stint.engine.plan import Delete, Plan
@@ -19,19 +20,25 @@ TRACKED_BY_LABEL = ("argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/
 
 
 def expire(seen: Observed) -> Plan:
-    """Nothing before ``ttlSecondsAfterFinished`` has passed, nothing ever without one."""
+    """Nothing before ``ttlSecondsAfterFinished`` has passed, nothing ever without one; but a change of the spec is taken note of."""
+    status = acknowledged(seen)
     ttl = seen.spec.ttl_seconds_after_finished if seen.spec else None
     finished = moment(seen.status.get("completionTime"))
-    if ttl is None or finished is None:
-        return Plan()
+    if ttl is None or finished is None or seen.status.get("expired"):
+        return Plan(status=status)
     due = finished + timedelta(seconds=ttl)
     if seen.now < due:
-        return Plan(look_again=due)
+        return Plan(status=status, look_again=due)
     if not tracked(seen):
         return Plan(delete=(Delete(SESSIONS, seen.namespace, seen.name, seen.uid),))
     pods = tuple(Delete(PODS, pod.namespace, pod.name, pod.uid) for pod in seen.pods if pod.deleting_since is None and not pod.gone)
-    volume = () if seen.resolved is None or seen.resolved.ephemeral or not pods else (_volume(seen),)
-    return Plan(delete=(*pods, *volume))
+    return Plan(delete=(*_volume(seen), *pods), status={**status, "expired": True}, delete_first=True)
+
+
+def acknowledged(seen: Observed) -> dict[str, Any]:
+    """The status as it is, for the spec as it is now."""
+    conditions = [{**condition, "observedGeneration": seen.generation} for condition in seen.status.get("conditions") or ()]
+    return {**seen.status, "observedGeneration": seen.generation, "conditions": conditions}
 
 
 def tracked(seen: Observed) -> bool:
@@ -40,5 +47,8 @@ def tracked(seen: Observed) -> bool:
     return any(name in annotations for name in TRACKED_BY_ANNOTATION) or any(name in labels for name in TRACKED_BY_LABEL)
 
 
-def _volume(seen: Observed) -> Delete:
-    return Delete(CLAIMS, seen.namespace, volume_name(seen.name, seen.uid), None)
+def _volume(seen: Observed) -> tuple[Delete, ...]:
+    terms = seen.terms
+    if terms is None or terms.ephemeral or (terms.workspace.volume is not None and terms.workspace.volume.retain_policy == "Retain"):
+        return ()
+    return (Delete(CLAIMS, seen.namespace, volume_name(seen.name, seen.uid), None),)

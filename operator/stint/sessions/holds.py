@@ -18,6 +18,8 @@ from stint.sessions.output_schema import schema_problem
 from stint.sessions.resolve import Resolved
 from stint.sessions.usage import known, money, remaining, used
 
+COPY_FAILED = ("ContinueFailed", reasons.START_TIMEOUT)
+
 
 def hold(seen: Observed) -> Hold | None:
     """The first reason not to start an attempt now, None if there is none."""
@@ -29,7 +31,7 @@ def hold(seen: Observed) -> Hold | None:
 
 
 def cannot_be_read(seen: Observed) -> Hold | None:
-    return Stalled(reasons.INVALID_SPEC, seen.invalid) if seen.spec is None else None
+    return Stalled(reasons.INVALID_SPEC, seen.invalid) if seen.invalid else None
 
 
 def waits_for_profile(seen: Observed) -> Hold | None:
@@ -93,7 +95,7 @@ def waits_for_references(seen: Observed) -> Hold | None:
 
 def waits_for_source(seen: Observed) -> Hold | None:
     assert seen.spec is not None
-    if seen.spec.continue_from is None:
+    if seen.spec.continue_from is None or (seen.source is None and _has_continued(seen)):
         return None
     name = seen.spec.continue_from.name
     if seen.source is None:
@@ -105,6 +107,11 @@ def waits_for_source(seen: Observed) -> Hold | None:
         message = f"continueFrom: session {name} is neither finished nor suspended yet"
         return Waiting(reasons.SOURCE_NOT_FINISHED, message, kind="AgentSession", name=name)
     return None
+
+
+def _has_continued(seen: Observed) -> bool:
+    """An attempt before this one has copied the conversation: the source is not needed any more."""
+    return any(attempt.get("reason") not in COPY_FAILED for attempt in seen.status.get("history") or ())
 
 
 def backs_off(seen: Observed) -> Hold | None:

@@ -31,10 +31,15 @@ class Sessions:
         if seen is None:
             self._waiters.forget(key)
             return None
-        item = self._world.sessions.get(key.namespace, key.name)
-        if item is None or item["metadata"]["uid"] != seen.uid:
-            return None  # deleted while we looked around
+        if not self._world.sessions.is_current(seen.item):
+            return None  # it changed while we looked around, and that change has put it in line again
         decided = plan(seen)
         waiting = (decided.status or seen.status).get("waitingFor") or {}
-        self._waiters.wait(key, waiting.get("kind", ""), waiting.get("name", ""))
-        return Look(Target(SESSIONS, KIND, API_VERSION, item), decided)
+        kind, name = seen.to_blame if seen.invalid else (waiting.get("kind", ""), waiting.get("name", ""))
+        self._waiters.wait(key, kind, name)
+        return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
+
+    def vanished(self, key: Key) -> None:
+        """Forget it."""
+        self._world.sessions.discard(key)
+        self._waiters.forget(key)

@@ -11,8 +11,12 @@ ATTEMPT_LABEL = "stint.dev/attempt"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "stint"
 POD_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY},{SESSION_LABEL}"
+POLICY_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 OWNER_UID_ANNOTATION = "stint.dev/owner-uid"
 """On volumes that outlive their session: whose they were."""
+
+RESERVED_ANNOTATION = "stint.dev/reserved"
+"""On pods: what the attempt may use at most, as JSON ``{"cost": "1.25", "tokens": 100000}``."""
 
 CONVERSATIONS = uuid.UUID("6f6b7f2e-2f5a-5c8e-9d2b-5a1d7b0c4e11")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from stint.api.base import InvalidObject
@@ -14,10 +15,12 @@ from stint.engine.cache import ObjectCache
 from stint.engine.keys import Key
 from stint.engine.plan import Refusal
 from stint.kube.client import KubeClient
+from stint.kube.errors import ApiError, Unreachable
 from stint.sessions.observed import Observed, Provider, Source
 from stint.sessions.pod.network import policy_name
 from stint.sessions.pod_facts import AGENT
 from stint.sessions.pod_store import PodStore
+from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
 from stint.sessions.references import references
 from stint.sessions.reports import read_result
@@ -26,6 +29,8 @@ from stint.settings import Settings
 
 LOG_LINES = 8
 """The runtime splits a line every 16 KiB; the result's line has 64 KiB at most, and what follows it is nothing."""
+LOG_PATIENCE = timedelta(seconds=30)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,7 @@ class World:
     providers: ObjectCache
     pods: PodStore
     presence: PresenceChecks
-    policies: dict[tuple[str, str], dict[str, Any]]
-    """Specs of the NetworkPolicies put in place, by namespace and name."""
+    policies: PolicyStore
     settings: Settings
 
 
@@ -51,8 +55,8 @@ async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None
     meta = item["metadata"]
     pods = tuple(world.pods.of(meta["uid"]))
     seen = Observed(
-        now=now, namespace=key.namespace, name=key.name, uid=meta["uid"], generation=meta.get("generation", 0), metadata=meta,
-        status=item.get("status") or {}, settings=world.settings, pods=pods, refusal=refusal,
+        now=now, namespace=key.namespace, name=key.name, uid=meta["uid"], generation=meta.get("generation", 0), item=item,
+        settings=world.settings, pods=pods, refusal=refusal,
     )  # fmt: skip
     for pod in pods:
         if pod.attempt <= seen.settled:
@@ -69,15 +73,24 @@ async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None
 def _resolved(world: World, seen: Observed, raw_spec: dict[str, Any]) -> Observed:
     try:
         spec = SessionSpec.read(raw_spec)
+    except InvalidObject as problem:
+        return replace(seen, invalid=str(problem))
+    seen = replace(seen, spec=spec)
+    try:
         profile = _profile(world, seen.namespace, spec)
         if spec.profile_ref is not None and profile is None:
-            return replace(seen, spec=spec)
+            return seen
         resolved = resolve(spec, profile, world.settings.default_cost_limit)
+    except ValueError as problem:
+        name = spec.profile_ref.name if spec.profile_ref else ""
+        return replace(seen, invalid=f"AgentProfile {name}: {problem}" if name else str(problem), to_blame=("AgentProfile" if name else "", name))
+    try:
         provider = _provider(world, seen.namespace, resolved.provider)
-    except (InvalidObject, ValueError) as problem:
-        return replace(seen, invalid=str(problem))
-    policy = world.policies.get((seen.namespace, policy_name(resolved.provider)))
-    return replace(seen, spec=spec, resolved=resolved, provider=provider, source=_source(world, seen.namespace, spec), policy_in_place=policy)
+    except InvalidObject as problem:
+        blame = ("ModelProvider", resolved.provider)
+        return replace(seen, resolved=resolved, invalid=f"ModelProvider {resolved.provider}: {problem}", to_blame=blame)
+    policy = world.policies.spec(seen.namespace, policy_name(resolved.provider))
+    return replace(seen, resolved=resolved, provider=provider, source=_source(world, seen.namespace, spec), policy_in_place=policy)
 
 
 def _may_start(seen: Observed) -> bool:
@@ -122,5 +135,11 @@ async def _log_tail(world: World, seen: Observed) -> str:
     result = read_result(agent.message)
     if result is None or not result.truncated:
         return ""
-    return await world.client.log_tail(pod.namespace, pod.name, AGENT, LOG_LINES)
+    try:
+        return await world.client.log_tail(pod.namespace, pod.name, AGENT, LOG_LINES)
+    except (ApiError, Unreachable) as failure:
+        if agent.finished is not None and seen.now - agent.finished < LOG_PATIENCE:
+            raise
+        log.warning("%s/%s: the log cannot be read, the short result must do: %s", pod.namespace, pod.name, failure)
+        return ""
 

@@ -13,7 +13,7 @@ from stint.engine.conditions import moment
 from stint.engine.plan import Refusal, Stalled, Waiting
 from stint.sessions.pod_facts import PodFacts
 from stint.sessions.references import Reference
-from stint.sessions.resolve import Resolved
+from stint.sessions.resolve import Resolved, resolve
 from stint.settings import Settings
 
 Presence = Literal["there", "object missing", "key missing"]
@@ -47,12 +47,14 @@ class Observed:
     name: str
     uid: str
     generation: int
-    metadata: dict[str, Any]
-    status: dict[str, Any]
+    item: dict[str, Any]
+    """The session as the API server sent it; the plan holds for this version only."""
     settings: Settings
     spec: SessionSpec | None = None
     """None when it cannot be read; then ``invalid`` says why."""
     invalid: str = ""
+    to_blame: tuple[str, str] = ("", "")
+    """Kind and name of the profile or provider that cannot be read; empty when it is the session itself."""
     resolved: Resolved | None = None
     """None when the profile is missing."""
     provider: Provider | None = None
@@ -64,6 +66,15 @@ class Observed:
     policy_in_place: dict[str, Any] | None = None
     """The spec of the NetworkPolicy that the controller last put in place for this namespace and provider."""
     refusal: Refusal | None = None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        metadata: dict[str, Any] = self.item["metadata"]
+        return metadata
+
+    @cached_property
+    def status(self) -> dict[str, Any]:
+        return self.item.get("status") or {}
 
     @cached_property
     def settled(self) -> int:
@@ -87,8 +98,21 @@ class Observed:
     @property
     def rerun_requested(self) -> bool:
         """``retryRequest`` holds a value that was not carried out yet."""
-        wanted = self.spec.retry_request if self.spec else None
+        wanted = self.retry_request
         return wanted is not None and wanted != moment(self.status.get("observedRetryRequest"))
+
+    @property
+    def retry_request(self) -> datetime | None:
+        """``spec.retryRequest`` in whole seconds, as the status holds it."""
+        wanted = self.spec.retry_request if self.spec else None
+        return wanted.replace(microsecond=0) if wanted is not None else None
+
+    @property
+    def terms(self) -> Resolved | None:
+        """The settings that an attempt is settled by: without the profile when it is missing just now, None if the spec cannot be read."""
+        if self.resolved is not None or self.spec is None:
+            return self.resolved
+        return resolve(self.spec, None, self.settings.default_cost_limit)
 
     @property
     def suspended(self) -> bool:

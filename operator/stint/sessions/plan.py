@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from stint.engine.conditions import TRUE, moment, timestamp
+from stint.engine.conditions import moment, timestamp
 from stint.engine.plan import Create, Delete, EventRecord, Plan, Stalled, Waiting
 from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
 from stint.sessions import reasons
@@ -24,6 +24,7 @@ from stint.sessions.pod.network import network_policy
 from stint.sessions.pod_facts import AGENT, ContainerFacts, PodFacts
 from stint.sessions.settlement import begun, finish, settle
 
+UNKNOWN_START_TIMEOUT = 300.0  # seconds, when the spec cannot be read
 LOST_AFTER = timedelta(seconds=15)
 """How long after the end of its grace period a pod that is still there counts as on a lost node."""
 
@@ -60,7 +61,7 @@ def _start(seen: Observed) -> Plan:
         policy = network_policy(seen)
         if policy["spec"] != seen.policy_in_place:
             creations.append(Create(NETWORK_POLICIES, policy, shared=True))
-    if not seen.resolved.ephemeral and seen.settled == 0:
+    if not seen.resolved.ephemeral:
         creations.append(Create(CLAIMS, volume_claim(seen)))
     creations.append(Create(PODS, agent_pod(seen)))
     return Plan(create=tuple(creations))
@@ -81,15 +82,15 @@ def _running(seen: Observed, pod: PodFacts) -> Plan:
     status = begun(seen)
     agent = pod.container(AGENT)
     started = agent.running_since if agent and agent.running_since else seen.now
-    status.update(attempt=pod.attempt, podName=pod.name, sessionID=conversation(seen.uid))
+    status.update(attempt=pod.attempt, podName=pod.name, podUID=pod.uid, sessionID=conversation(seen.uid))
+    status.pop("nextRetryTime", None)
     status.setdefault("startTime", timestamp(started))
     return Plan(status=_status(seen, status, Facts(reasons.POD_RUNNING, running=True)))
 
 
 def _starting(seen: Observed, pod: PodFacts) -> Plan:
     """Nothing is written while a pod starts as pods do; a problem is named; and it may not take for ever."""
-    limit = seen.resolved.start_timeout if seen.resolved else 300.0
-    deadline = (pod.created or seen.now) + timedelta(seconds=limit)
+    deadline = (pod.created or seen.now) + timedelta(seconds=seen.terms.start_timeout if seen.terms else UNKNOWN_START_TIMEOUT)
     problem = pod.problem
     if seen.now >= deadline:
         why = f"{problem[0]}: {problem[1]}" if problem else "its containers were not created in time; see `kubectl describe pod`"
@@ -97,11 +98,14 @@ def _starting(seen: Observed, pod: PodFacts) -> Plan:
         status, verdict = settle(seen, pod, verdict)
         return _settled(seen, status, verdict, (), (_delete(pod),))
     told = (seen.status.get("waitingFor") or {}).get("reason")
-    if problem is None or told == problem[0]:  # the words of a problem change with every try; its name is what matters
+    if told == (problem[0] if problem else None):  # the words of a problem change with every try; its name is what matters
         return Plan(look_again=deadline)
     status = begun(seen)
-    status.update(attempt=pod.attempt, podName=pod.name, waitingFor={"kind": "Pod", "name": pod.name, "reason": problem[0]})
-    return Plan(status=_status(seen, status, Facts(*problem)), look_again=deadline)
+    status.pop("podUID", None)
+    status.update(attempt=pod.attempt, podName=pod.name)
+    if problem is not None:
+        status["waitingFor"] = {"kind": "Pod", "name": pod.name, "reason": problem[0]}
+    return Plan(status=_status(seen, status, Facts(*(problem or (reasons.POD_PENDING, "")))), look_again=deadline)
 
 
 def _watch_deletion(seen: Observed, pod: PodFacts, grace_ends: datetime) -> Plan:
@@ -125,6 +129,9 @@ def _settle(seen: Observed, pod: PodFacts) -> Plan:
 
 def _settled(seen: Observed, status: dict[str, Any], verdict: Ending, tools: tuple[dict[str, Any], ...], delete: tuple[Delete, ...]) -> Plan:
     finished = bool(status.get("completionTime"))
+    error = (status.get("result") or {}).get("error") or {}
+    if finished and error:  # more than the last attempt's ending may be to blame
+        verdict = Ending(verdict.outcome, error["class"], error["message"])
     retry = moment(status.get("nextRetryTime"))
     budget = verdict.reason == reasons.BUDGET_REACHED
     if retry is not None:
@@ -150,8 +157,6 @@ def _hold(seen: Observed, holding: Waiting | Stalled, attempt: PodFacts | None =
     if isinstance(holding, Waiting):
         again = holding.until
         status["waitingFor"] = _waiting_for(holding)
-        if holding.reason == reasons.BACKING_OFF:
-            status["nextRetryTime"] = seen.status["nextRetryTime"]
     if attempt is not None:
         status.update(attempt=attempt.attempt, podName=attempt.name)
     facts = Facts(holding.reason, holding.message, holding, suspended=holding.reason == reasons.BUDGET_REACHED)
@@ -181,10 +186,10 @@ def _lost_unseen(seen: Observed) -> bool:
 
 
 def _unseen_pod(seen: Observed) -> PodFacts:
-    ran = any(condition["type"] == "Running" and condition["status"] == TRUE for condition in seen.status.get("conditions") or ())
-    agent = ContainerFacts(AGENT, running_since=seen.now if ran else None)
+    agent = ContainerFacts(AGENT, running_since=seen.now if "podUID" in seen.status else None)
     return PodFacts(
-        namespace=seen.namespace, name=seen.status.get("podName", ""), uid="", version=0, owner_uid=seen.uid, session=seen.name,
+        namespace=seen.namespace, name=seen.status.get("podName", ""), uid=seen.status.get("podUID", ""), version=0,
+        owner_uid=seen.uid, session=seen.name,
         attempt=int(seen.status["attempt"]), created=moment(seen.status.get("startTime")), reason=reasons.POD_LOST, containers=(agent,), gone=True,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from stint.engine.conditions import moment
-from stint.sessions.names import ATTEMPT_LABEL, SESSION_LABEL
+from stint.sessions.names import ATTEMPT_LABEL, RESERVED_ANNOTATION, SESSION_LABEL
 
 AGENT, GATEWAY, CLONE, CONTINUE = "agent", "gateway", "clone", "continue"
 ORDINARY = frozenset({"ContainerCreating", "PodInitializing", ""})
@@ -56,8 +56,12 @@ class PodFacts:
     disrupted: tuple[str, str] | None = None
     """Reason and message of the condition ``DisruptionTarget`` (eviction, drain, preemption, lost node)."""
     node: str = ""
+    reserved: str = ""
+    """The annotation ``stint.dev/reserved``: what the gateway may let through, as JSON."""
     gone: bool = False
     """The object is no longer there; these are the last facts we had."""
+    unwatched: bool = False
+    """It disappeared while nobody watched: it may have done more than these facts say."""
 
     def container(self, name: str) -> ContainerFacts | None:
         return next((container for container in self.containers if container.name == name), None)
@@ -109,6 +113,7 @@ def read_pod(pod: dict[str, Any]) -> PodFacts:
         ),
         unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable" else "",
         disrupted=(disruption["reason"], disruption.get("message", "")) if disruption.get("status") == "True" else None,
+        reserved=(meta.get("annotations") or {}).get(RESERVED_ANNOTATION, ""),
         node=(pod.get("spec") or {}).get("nodeName", ""),
     )
 
@@ -117,7 +122,8 @@ def _container(status: dict[str, Any]) -> ContainerFacts:
     state = status.get("state") or {}
     waiting, running, ended = state.get("waiting"), state.get("running"), state.get("terminated")
     last = (status.get("lastState") or {}).get("terminated") or {}
-    message = (ended or {}).get("message", "") or last.get("message", "")
+    # What an earlier instance said is out of date once a new one runs.
+    message = (ended or {}).get("message", "") or ("" if running else last.get("message", ""))
     return ContainerFacts(
         name=status["name"],
         waiting=(waiting.get("reason", ""), waiting.get("message", "")) if waiting else None,
@@ -130,6 +136,6 @@ def _container(status: dict[str, Any]) -> ContainerFacts:
     )
 
 
-def vanished(last: PodFacts) -> PodFacts:
+def vanished(last: PodFacts, unwatched: bool = False) -> PodFacts:
     """The same pod after its object has disappeared."""
-    return replace(last, gone=True)
+    return replace(last, gone=True, unwatched=unwatched)

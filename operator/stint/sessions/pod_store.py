@@ -31,22 +31,30 @@ class PodStore:
         """A pod as the API server sent it; older versions than the one we hold are dropped."""
         uid = item["metadata"]["uid"]
         known = self._pods.get(uid)
-        if "status" not in item:  # the informer found it missing: it knows only which one
-            if known is None:
-                return
-            facts = vanished(known)
-        else:
-            facts = read_pod(item)
-            if known is not None and (facts.version <= known.version and not gone):
-                return
-            facts = vanished(facts) if gone else facts
+        facts = read_pod(item)
+        if known is not None and (known.gone or (facts.version <= known.version and not gone)):
+            return
+        self._keep(vanished(facts) if gone else facts)
+
+    def _keep(self, facts: PodFacts) -> None:
         if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):
             self._forget(facts)  # nobody is left to settle it
             return
-        self._pods[uid] = facts
-        self._by_session.setdefault(facts.owner_uid, set()).add(uid)
+        self._pods[facts.uid] = facts
+        self._by_session.setdefault(facts.owner_uid, set()).add(facts.uid)
         if facts.session:
             self._changed(Key(KIND, facts.namespace, facts.session))
+
+    def listed(self, uids: set[str], version: int) -> None:
+        """Pods that a list did not hold any more are gone, but not those that are newer than the list."""
+        for pod in [pod for pod in self._pods.values() if pod.uid not in uids and pod.version <= version and not pod.gone]:
+            self._keep(vanished(pod, unwatched=True))
+
+    def missing(self, uid: str) -> None:
+        """The API server has no such pod."""
+        pod = self._pods.get(uid)
+        if pod is not None and not pod.gone:
+            self._keep(vanished(pod, unwatched=True))
 
     def of(self, session_uid: str) -> list[PodFacts]:
         """The pods of a session, the gone but unsettled included, by attempt."""

@@ -6,17 +6,25 @@ be read is None, never an error.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-import orjson
-
+from stint import canonical
 from stint.engine.conditions import moment
 
 CONTRACT = 1
+AGENT_CRASHED = "AgentCrashed"
+ERROR_CLASSES = frozenset(
+    {
+        "RateLimited", "Overloaded", "ServerError", "ProviderUnreachable", "AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound",
+        "ContextTooLarge", "BudgetReached", "MaxTurns", "OutputInvalid", "ToolsUnavailable", "Timeout", "InputInvalid", "CloneFailed",
+        "ContinueFailed", AGENT_CRASHED,
+    }
+)  # fmt: skip
+"""The classes of the contract; a result that names another is not believed."""
+DEEPEST, MODEL_NAME, MOST_TURNS = 64, 256, 1_000_000
 COUNTS = ("requests", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
 
@@ -58,6 +66,8 @@ class Result:
     outcome: str
     text: str = ""
     structured: Any = None
+    storable: bool = True
+    """Whether ``structured`` is neither nested too deeply nor holds integers that an API object cannot hold."""
     truncated: bool = False
     error_class: str = ""
     error_message: str = ""
@@ -74,25 +84,27 @@ def read_result(text: str) -> Result | None:
         return None
     error = document.get("error")
     error = error if isinstance(error, dict) else {}
+    structured = document.get("structured")
     return Result(
         outcome=document["outcome"],
         text=_text(document.get("text")),
-        structured=document.get("structured"),
+        structured=structured,
+        storable=_storable(structured),
         truncated=document.get("truncated") is True,
-        error_class=_text(error.get("class"))[:64],
+        error_class=_class(error.get("class"), AGENT_CRASHED) if error else "",
         error_message=_text(error.get("message")),
         api_status=_status(error.get("apiStatus")),
         resets_at=_moment(error.get("resetsAt")),
-        turns=_count(document.get("turns")),
-        tools=tuple(tool for tool in document.get("tools") or () if isinstance(tool, dict)),
+        turns=min(_count(document.get("turns")), MOST_TURNS),
+        tools=tuple(_tool(tool) for tool in _list(document.get("tools")) if isinstance(tool, dict)),
     )
 
 
-def read_init_error(text: str) -> tuple[str, str] | None:
-    """Class and message of an init container that failed."""
+def read_init_error(text: str, otherwise: str) -> tuple[str, str] | None:
+    """Class (``otherwise`` when it names none that we know) and message of an init container that failed."""
     document = _document(text)
     error = document.get("error") if document else None
-    return (_text(error.get("class"))[:64], _text(error.get("message"))) if isinstance(error, dict) else None
+    return (_class(error.get("class"), otherwise), _text(error.get("message"))) if isinstance(error, dict) else None
 
 
 def last_result(log_tail: str) -> Result | None:
@@ -111,16 +123,21 @@ def read_report(text: str) -> Report | None:
     output = document.get("output")
     output = output if isinstance(output, dict) else {}
     models = usage.get("byModel")
+    limit = document.get("limitReached")
     return Report(
         usage=read_usage(usage),
-        by_model={name: read_usage(value) for name, value in models.items()} if isinstance(models, dict) else {},
-        limit_reached=document.get("limitReached"),
+        by_model={
+            name: read_usage(value)
+            for name, value in (models if isinstance(models, dict) else {}).items()
+            if isinstance(value, dict) and 0 < len(name) <= MODEL_NAME
+        },
+        limit_reached=limit if limit in ("cost", "tokens") else None,
         output_sha256=output.get("sha256"),
         output_valid=output.get("valid") is True,
         output_error=_text(output.get("error")),
         previous={
             item["pod"]: (_count(item.get("attempt")), read_usage(item["usage"]))
-            for item in document.get("previous") or ()
+            for item in _list(document.get("previous"))
             if isinstance(item, dict) and isinstance(item.get("usage"), dict) and isinstance(item.get("pod"), str)
         },
     )
@@ -132,26 +149,49 @@ def read_usage(document: dict[str, Any]) -> Usage:
         cost = Decimal(str(document.get("cost", "0")))
     except InvalidOperation:
         cost = Decimal(0)
-    return Usage(
-        **{name: _count(document.get(name)) for name in COUNTS}, cost=max(cost, Decimal(0)), estimated=document.get("estimated") is True
-    )
-
-
-def canonical_sha256(value: Any) -> str:
-    """The hash of a JSON value with sorted keys and no spaces, as the gateway computes it."""
-    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    cost = max(cost, Decimal(0)) if cost.is_finite() else Decimal(0)
+    return Usage(**{name: _count(document.get(name)) for name in COUNTS}, cost=cost, estimated=document.get("estimated") is True)
 
 
 def _document(text: str) -> dict[str, Any] | None:
     try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        document = canonical.parse(text)
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) and document.get("version") == CONTRACT else None
 
 
+def _storable(value: Any, depth: int = 0) -> bool:
+    """Whether the API server can keep this value as it is."""
+    if depth > DEEPEST:
+        return False
+    if isinstance(value, dict):
+        return all(_storable(item, depth + 1) for item in value.values())
+    if isinstance(value, list):
+        return all(_storable(item, depth + 1) for item in value)
+    return not isinstance(value, int) or -(2**63) <= value < 2**63
+
+
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": _text(tool.get("name"))[:MODEL_NAME],
+        "status": _text(tool.get("status"))[:64],
+        "required": tool.get("required") is True,
+        "error": _text(tool.get("error"))[:1024],
+    }
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _class(value: Any, otherwise: str) -> str:
+    return value if isinstance(value, str) and value in ERROR_CLASSES else otherwise
+
+
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    """Text that can be written as UTF-8: half a surrogate pair becomes a question mark."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def _count(value: Any) -> int:
@@ -167,4 +207,4 @@ def _moment(value: Any) -> datetime | None:
         when = moment(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return when if when is not None and when.tzinfo is not None else None
+    return when if when is not None and when.tzinfo is not None and 2000 <= when.year < 2200 else None

@@ -22,6 +22,8 @@ RETRIED = frozenset(
 MOST_DISRUPTIONS = 20
 """Pods that the cluster may take away before the session fails: they are nobody's fault, but each may have cost money."""
 JITTER = 0.2
+LONGEST_WINDOW = timedelta(days=31)
+"""No window of a provider is longer; what claims to be is not believed."""
 AFTER_RESET = 30.0
 """Seconds over which sessions come back after a rate-limit window is reset."""
 
@@ -39,7 +41,7 @@ def retry_at(ending: Ending, failures: int, resolved: Resolved, uid: str, attemp
     share = _fraction(uid, attempt)
     when = now + timedelta(seconds=delay * (1 + JITTER * share))
     if ending.resets_at is not None and ending.resets_at > now:
-        when = max(when, ending.resets_at + timedelta(seconds=AFTER_RESET * share))
+        when = max(when, min(ending.resets_at, now + LONGEST_WINDOW) + timedelta(seconds=AFTER_RESET * share))
     return when
 
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from stint.api.status import HISTORY, RESULT_TEXT
-from stint.engine.conditions import timestamp
+from stint.engine.conditions import moment, timestamp
 from stint.sessions import reasons
 from stint.sessions.ending import CANCELLED, DISRUPTED, FAILED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains, ending
 from stint.sessions.names import conversation
@@ -33,7 +33,7 @@ def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tupl
     verdict = verdict or ending(seen, pod)
     status = begun(seen)
     correct(status, remains.report)
-    usage = attempt_usage(remains.report, pod, status, seen.resolved)
+    usage = attempt_usage(remains.report, pod, status, seen.terms)
     charge(status, usage, remains.report, remains.result.turns if remains.result else 0)
     start, end = _span(pod, seen.now)
     entry = {
@@ -54,6 +54,7 @@ def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tupl
     status["startTime"] = status.get("startTime") or timestamp(start)
     status["sessionID"] = conversation(seen.uid)
     status["podName"] = pod.name
+    status.pop("podUID", None)
     status["result"] = _result(remains, verdict)
     _next_step(status, seen, verdict)
     return status, verdict
@@ -63,12 +64,13 @@ def begun(seen: Observed) -> dict[str, Any]:
     """The status to go on from: as it is, or made ready for another run when one was asked for."""
     status = {**seen.status, "observedGeneration": seen.generation}
     status.pop("waitingFor", None)
-    status.pop("nextRetryTime", None)
-    wanted = seen.spec.retry_request if seen.spec else None
+    if (moment(status.get("nextRetryTime")) or seen.now) <= seen.now:
+        status.pop("nextRetryTime", None)
+    wanted = seen.retry_request
     if seen.rerun_requested and wanted is not None:
         status["observedRetryRequest"] = timestamp(wanted)
         if seen.finished:
-            for name in ("completionTime", "result"):
+            for name in ("completionTime", "result", "expired", "nextRetryTime"):
                 status.pop(name, None)
             status.update(failures=0, disruptions=0, activeSeconds=0)
     return status
@@ -78,13 +80,15 @@ def _next_step(status: dict[str, Any], seen: Observed, verdict: Ending) -> None:
     if verdict.outcome == DISRUPTED:
         status["disruptions"] = status.get("disruptions", 0) + 1
         if status["disruptions"] > MOST_DISRUPTIONS:
+            status["result"] = _error(reasons.TOO_MANY_DISRUPTIONS, f"the cluster took its pod away {status['disruptions']} times: {verdict.message}")
             finish(status, seen.now)
     elif verdict.outcome in (FAILED, START_FAILED):
         if verdict.reason == reasons.BUDGET_REACHED:
             return
-        failures = status["failures"] = status.get("failures", 0) + 1
-        if seen.resolved is not None and retried(verdict) and failures <= seen.resolved.retry_limit:
-            when = retry_at(verdict, failures, seen.resolved, seen.uid, status["attempt"], seen.now)
+        failures = status["failures"] = status.get("failures", 0) + (0 if verdict.resets_at else 1)  # a window that resets uses up no retry
+        terms = seen.terms
+        if terms is not None and retried(verdict) and failures <= terms.retry_limit:
+            when = retry_at(verdict, max(1, failures), terms, seen.uid, status["attempt"], seen.now)
             status["nextRetryTime"] = timestamp(when)
         else:
             finish(status, seen.now)
@@ -96,6 +100,7 @@ def _next_step(status: dict[str, Any], seen: Observed, verdict: Ending) -> None:
 
 def finish(status: dict[str, Any], now: datetime) -> None:
     """This is the end (in place)."""
+    status.pop("nextRetryTime", None)
     status["completionTime"] = timestamp(now)
 
 
@@ -105,7 +110,7 @@ def _span(pod: PodFacts, now: datetime) -> tuple[datetime, datetime]:
     if agent is not None and agent.started is not None:
         return agent.started, agent.finished or now
     if agent is not None and agent.running_since is not None:
-        return agent.running_since, now
+        return agent.running_since, max(agent.running_since, min(now, pod.deleting_since or now))
     return now, now
 
 
@@ -120,9 +125,13 @@ def _result(remains: Remains, verdict: Ending) -> dict[str, Any] | None:
         }
     if verdict.outcome not in (FAILED, START_FAILED, CANCELLED):
         return dict(remains.seen.status["result"]) if remains.seen.status.get("result") else None
-    error: dict[str, Any] = {"class": verdict.reason, "message": verdict.message}
+    found = _error(verdict.reason, verdict.message)
     if verdict.api_status is not None:
-        error["apiStatus"] = verdict.api_status
+        found["error"]["apiStatus"] = verdict.api_status
     if verdict.resets_at is not None:
-        error["resetsAt"] = timestamp(verdict.resets_at)
-    return {**({"text": result.text[:RESULT_TEXT]} if result and result.text else {}), "error": error, "truncated": False}
+        found["error"]["resetsAt"] = timestamp(verdict.resets_at)
+    return {**({"text": result.text[:RESULT_TEXT]} if result and result.text else {}), **found}
+
+
+def _error(reason: str, message: str) -> dict[str, Any]:
+    return {"error": {"class": reason, "message": message}, "truncated": False}

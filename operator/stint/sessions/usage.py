@@ -14,7 +14,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from stint.api.status import MODELS
+import orjson
+
+from stint.api.status import HISTORY, MODELS
 from stint.sessions.pod_facts import AGENT, PodFacts
 from stint.sessions.reports import COUNTS, Report, Usage, read_usage
 from stint.sessions.resolve import Resolved
@@ -42,21 +44,29 @@ def remaining(resolved: Resolved, usage: Usage) -> tuple[Decimal, int | None]:
     return max(Decimal(0), resolved.cost_limit - usage.cost), tokens
 
 
-def reservation(status: Mapping[str, Any], resolved: Resolved) -> Usage:
-    """The most that an attempt can have used whose report is lost."""
-    cost, tokens = remaining(resolved, used(status))
+def reservation(status: Mapping[str, Any], pod: PodFacts, terms: Resolved | None) -> Usage:
+    """The most that an attempt can have used whose report is lost: what the limits leave, or what its pod was given."""
+    if terms is not None:
+        cost, tokens = remaining(terms, used(status))
+    else:
+        given = orjson.loads(pod.reserved or "{}")
+        cost, tokens = Decimal(given.get("cost", "0")), given.get("tokens")
     return Usage(cost=cost, inputTokens=tokens or 0, estimated=True)
 
 
-def attempt_usage(report: Report | None, pod: PodFacts, status: Mapping[str, Any], resolved: Resolved | None) -> Usage:
-    """What this attempt is charged."""
+def attempt_usage(report: Report | None, pod: PodFacts, status: Mapping[str, Any], terms: Resolved | None) -> Usage:
+    """What this attempt is charged. Only an agent that never ran is free."""
     if report is not None:
         return report.usage
+    return reservation(status, pod, terms) if has_run(pod, status) else Usage()
+
+
+def has_run(pod: PodFacts, status: Mapping[str, Any]) -> bool:
+    """Whether the agent may have run: its container says so, kubelet lost track of it, nobody watched, or the status has seen it run."""
     agent = pod.container(AGENT)
-    ran = agent is not None and (agent.started is not None or agent.running_since is not None)
-    if not ran or resolved is None:
-        return Usage()
-    return reservation(status, resolved)
+    if agent is not None and (agent.started is not None or agent.running_since is not None or agent.exit_code is not None):
+        return True
+    return (pod.unwatched and bool(pod.node)) or (status.get("attempt") == pod.attempt and "podUID" in status)
 
 
 def charge(status: Status, usage: Usage, report: Report | None, turns: int) -> None:
@@ -79,21 +89,23 @@ def correct(status: Status, report: Report | None) -> None:
     if report is None or not report.previous:
         return
     history = [dict(attempt) for attempt in status.get("history") or ()]
-    oldest = history[0]["attempt"] if history else 1
-    seen = {attempt.get("podUID") for attempt in history}
-    total, dirty = used(status), False
+    oldest = history[0]["attempt"] if history else 0
+    counted = {attempt.get("podUID") for attempt in history} | set(status.get("journaledPods") or ())
+    total, unseen = used(status), []
     for attempt in history:
         entry = report.previous.get(attempt.get("podUID", ""))
         if entry is not None and attempt.get("estimated"):
-            total, dirty = plus(minus(total, read_usage(attempt)), entry[1]), True
+            total = plus(minus(total, read_usage(attempt)), entry[1])
             attempt.update(write_counts(entry[1]), estimated=entry[1].estimated)
     for uid, (number, usage) in report.previous.items():
-        if uid not in seen and number >= oldest and usage.requests:
-            total, dirty = plus(total, usage), True
-    if dirty:
-        status["history"] = history
-        estimated = any(attempt.get("estimated") for attempt in history)
-        status["usage"] = {**(status.get("usage") or {}), **write_usage(replace(total, estimated=estimated))}
+        if uid not in counted and (number > oldest or len(history) < HISTORY) and usage.requests:
+            total = plus(total, usage)
+            unseen.append(uid)
+    status["history"] = history
+    if unseen:
+        status["journaledPods"] = [*(status.get("journaledPods") or ()), *unseen][-HISTORY:]
+    estimated = any(attempt.get("estimated") for attempt in history)
+    status["usage"] = {**(status.get("usage") or {}), **write_usage(replace(total, estimated=estimated))}
 
 
 def plus(one: Usage, other: Usage) -> Usage:

@@ -74,7 +74,7 @@ def test_the_controller_may_do_exactly_this(cluster_roles: Roles) -> None:
         ("", "persistentvolumeclaims"): {"get", "create", "delete"},
         ("", "secrets"): {"get"},
         ("", "configmaps"): {"get"},
-        ("networking.k8s.io", "networkpolicies"): {"create", "patch"},
+        ("networking.k8s.io", "networkpolicies"): {"list", "watch", "create", "patch"},
         ("", "events"): {"create"},
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 from stint.providers.prices import price_table
@@ -18,8 +20,6 @@ def gateway_config(seen: Observed, attempt: int) -> str:
     assert seen.resolved is not None
     assert seen.provider is not None
     spec = seen.provider.spec
-    usage = used(seen.status) if seen.resolved.ephemeral else known(seen.status)
-    cost, tokens = remaining(seen.resolved, usage)
     estimated = [attempt["podUID"] for attempt in seen.status.get("history") or () if attempt.get("estimated") and attempt.get("podUID")]
     document = {
         "version": 1,
@@ -28,8 +28,19 @@ def gateway_config(seen: Observed, attempt: int) -> str:
         "provider": {"name": seen.provider.name, "baseURL": spec.endpoint.base_url, "auth": spec.credential.type},
         "prices": price_table(spec),
         "unknownModels": spec.unknown_models,
-        "limits": {"cost": money(cost), "tokens": tokens},
+        "limits": _limits(seen),
         "unsettled": [] if seen.resolved.ephemeral else estimated,
         "outputSchema": seen.resolved.agent.output_schema,
     }
     return orjson.dumps(document).decode()
+
+
+def reserved(seen: Observed) -> str:
+    """The JSON text of the annotation ``stint.dev/reserved``: the most that the attempt may use."""
+    return orjson.dumps(_limits(seen)).decode()
+
+
+def _limits(seen: Observed) -> dict[str, Any]:
+    assert seen.resolved is not None
+    cost, tokens = remaining(seen.resolved, used(seen.status) if seen.resolved.ephemeral else known(seen.status))
+    return {"cost": money(cost), "tokens": tokens}

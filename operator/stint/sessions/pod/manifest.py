@@ -6,10 +6,18 @@ from typing import Any
 
 from stint.api.env import EnvVar
 from stint.engine.plan import Manifest
-from stint.sessions.names import ATTEMPT_LABEL, MANAGED_BY, MANAGED_BY_LABEL, SESSION_LABEL, SESSION_UID_LABEL, pod_name
+from stint.sessions.names import (
+    ATTEMPT_LABEL,
+    MANAGED_BY,
+    MANAGED_BY_LABEL,
+    RESERVED_ANNOTATION,
+    SESSION_LABEL,
+    SESSION_UID_LABEL,
+    pod_name,
+)
 from stint.sessions.observed import Observed
 from stint.sessions.pod import volumes
-from stint.sessions.pod.gateway_config import gateway_config
+from stint.sessions.pod.gateway_config import gateway_config, reserved
 from stint.sessions.pod.network import PROVIDER_LABEL, REPORT_PORT
 from stint.sessions.pod.owner import owner_reference
 from stint.sessions.pod.run_description import GRACE_SECONDS, run_description, variables
@@ -46,6 +54,7 @@ def agent_pod(seen: Observed) -> Manifest:
                 "kubectl.kubernetes.io/default-container": AGENT,
                 "stint.dev/run": run_description(seen, attempt),
                 "stint.dev/gateway": gateway_config(seen, attempt),
+                RESERVED_ANNOTATION: reserved(seen),
             },
             "ownerReferences": [owner_reference(seen)],
         },
@@ -161,8 +170,8 @@ def _environment(seen: Observed) -> list[dict[str, Any]]:
 def _variable(name: str, item: EnvVar) -> dict[str, Any]:
     if item.value_from is not None:
         return {"name": name, "valueFrom": item.value_from.dump()}
-    # Kubernetes expands $(NAME) in values; a user who writes it means the text.
-    return {"name": name, "value": (item.value or "").replace("$(", "$$(")}
+    # Kubernetes expands $(NAME) in values and halves $$; a user who writes either means the text.
+    return {"name": name, "value": (item.value or "").replace("$", "$$")}
 
 
 def _tolerated(taint: str, seconds: int) -> dict[str, Any]:

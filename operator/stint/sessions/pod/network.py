@@ -15,6 +15,7 @@ from stint.sessions.observed import Observed
 
 POLICY_NAME = "stint-agents"
 REPORT_PORT = 8788
+PRIVATE_IPV6 = ["fc00::/7", "fe80::/10"]
 PROVIDER_LABEL = "stint.dev/provider"
 
 
@@ -63,7 +64,10 @@ def _outside(network: Network | None, blocked: list[str]) -> list[dict[str, Any]
         return [{"to": [{"ipBlock": {"cidr": cidr}} for cidr in cidrs], "ports": ports}]
     if network is not None and network.in_cluster is not None:
         return []
-    world = [{"ipBlock": {"cidr": "0.0.0.0/0", "except": blocked}}, {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}}]
+    world = [
+        {"ipBlock": {"cidr": "0.0.0.0/0", **({"except": blocked} if blocked else {})}},
+        {"ipBlock": {"cidr": "::/0", "except": PRIVATE_IPV6}},
+    ]
     return [{"to": world, "ports": ports}]
 
 
