@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
 from cluster.bed import MOCK, MOCK_URL, ROOT, SYSTEM, Bed, Mock, build_images
+from cluster.describe import describe
 from cluster.kube import Kube
 from devcluster import Cluster
 
@@ -60,3 +61,13 @@ kind: ModelProvider
 metadata: {{name: default, namespace: {SYSTEM}}}
 spec: {{endpoint: {{baseURL: "{MOCK_URL}"}}}}
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What the cluster knows of a test that failed: sessions, pods, the ends of their logs."""
+    report = yield
+    if report.when == "call" and report.failed and {"bed", "namespace"} <= set(getattr(item, "fixturenames", ())):
+        funcargs = getattr(item, "funcargs", {})
+        report.sections.append(("cluster", describe(funcargs["bed"], funcargs["namespace"])))
+    return report

@@ -8,6 +8,9 @@ from stint.api.base import Model, Rule, Schema
 from stint.api.common import Condition, LabelSelector, Resource, short_name
 from stint.api.scalars import Generation, Key, ModelName, Name, Price, integer, map_list, matching, never, set_list
 
+DEFAULT_MODEL = "claude-sonnet-5-5"
+"""A full id: the CLI's own default changes with its version and with the kind of credential."""
+
 ProviderType = Literal["Anthropic"]
 CredentialType = Literal["APIKey", "AuthToken", "SetupToken"]
 UnknownModels = Literal["Refuse", "CountAsDearest"]
@@ -92,7 +95,9 @@ class ProviderSpec(Model):
     )
     endpoint: Annotated[Endpoint, Schema(default={})] = Field(Endpoint(), description="The API's address.")
     credential: Annotated[Credential, Schema(default={})] = Field(Credential(), description="How to sign in.")
-    default_model: ModelName | None = Field(None, description="Model of sessions that name none, and whose profile names none.")
+    default_model: Annotated[ModelName, Schema(default=DEFAULT_MODEL)] = Field(
+        DEFAULT_MODEL, description="Model of sessions that name none, and whose profile names none."
+    )
     prices: Annotated[list[ModelPrice], map_list("model", 128)] = Field([], description="What each model costs.")
     unknown_models: Annotated[UnknownModels, Schema(default="CountAsDearest")] = Field(
         "CountAsDearest",

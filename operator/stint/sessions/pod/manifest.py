@@ -129,7 +129,7 @@ def _gateway(seen: Observed) -> dict[str, Any]:
         "restartPolicy": "Always",
         "env": [{"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
         "ports": [{"name": "report", "containerPort": REPORT_PORT}],
-        "readinessProbe": {"httpGet": {"path": "/ready", "port": REPORT_PORT}, "periodSeconds": 2, "failureThreshold": 1},
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": REPORT_PORT}, "initialDelaySeconds": 2, "periodSeconds": 5, "failureThreshold": 1},
         "resources": seen.settings.gateway_resources,
         "volumeMounts": volumes.gateway_mounts(),
     }
