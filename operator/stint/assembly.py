@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from functools import partial
 from typing import Any
 
 import kopf
@@ -23,7 +24,7 @@ from stint.engine.keys import Key
 from stint.engine.queue import WorkQueue
 from stint.engine.waiters import Waiters
 from stint.kube.client import KubeClient
-from stint.kube.errors import NotFound, Unreachable
+from stint.kube.errors import ApiError, NotFound, Unreachable
 from stint.kube.informer import Informer, list_all
 from stint.kube.resources import NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 FILL_RETRY = 2.0  # seconds
 RESYNC = 600.0  # seconds
+MISSING_PATIENCE = 20.0  # seconds
 
 
 class Listing:
@@ -68,7 +70,7 @@ class Assembly:
         self.queue = WorkQueue()
         self.waiters = Waiters()
         self.caches = {SESSIONS: ObjectCache("AgentSession"), PROFILES: ObjectCache("AgentProfile"), PROVIDERS: ObjectCache("ModelProvider")}
-        self.pods = PodStore(self.queue.add, self.caches[SESSIONS].holds)
+        self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds)
         self.policies = PolicyStore()
         self.informers = (
             Informer(self.client, PODS, self.pods, selector=POD_SELECTOR),
@@ -97,7 +99,7 @@ class Assembly:
 
     def vanished(self, resource: Resource, key: Key, uid: str) -> None:
         """An object of ours that a list did not hold any more."""
-        self.caches[resource].discard(key)
+        self.caches[resource].discard(key, uid)
         self.pods.forget_session(uid)
         self._wake(key)
 
@@ -108,14 +110,14 @@ class Assembly:
             self.caches[resource].put(item)
             self._wake_waiters(Key(self.caches[resource].kind, meta["namespace"], meta["name"]))
         elif resource == PODS:
-            self.pods.take(item)
+            self.pods.take(item, ours=True)
         elif resource == NETWORK_POLICIES:
             self.policies.take(item)
 
     def missing(self, resource: Resource, uid: str) -> None:
         """An object that we wanted to delete and that is not there."""
-        if resource == PODS:
-            self.pods.missing(uid)
+        if resource == PODS:  # its DELETED event, with its last words, may be on its way
+            asyncio.get_running_loop().call_later(MISSING_PATIENCE, self.pods.missing, uid)
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
@@ -146,18 +148,21 @@ class Assembly:
         while True:
             await asyncio.sleep(RESYNC)
             for resource in self.caches:
-                await self._fill(resource)
+                try:
+                    await list_all(self.client, resource, Listing(self, resource))
+                except (Unreachable, ApiError) as failure:
+                    log.warning("listing %s again: %s", resource.plural, failure)
 
     async def _fill(self, resource: Resource) -> None:
         """List everything of one kind; an API server that does not answer is waited for."""
         while True:
             try:
                 await list_all(self.client, resource, Listing(self, resource))
-            except Unreachable as failure:
-                log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
-                await asyncio.sleep(FILL_RETRY)
             except NotFound as missing:
                 raise RuntimeError(f"the cluster does not know {resource.plural}.{resource.group}: install the CRDs (charts/stint)") from missing
+            except (Unreachable, ApiError) as failure:
+                log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
+                await asyncio.sleep(FILL_RETRY)
             else:
                 return
 

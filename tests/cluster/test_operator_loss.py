@@ -64,8 +64,8 @@ def test_a_pod_deleted_while_the_operator_is_down_is_billed_from_the_journal(bed
     done = finished(bed, item, 90)
     assert [one["outcome"] for one in done["status"]["history"]] == ["Disrupted", "Succeeded"]
     usage, served = done["status"]["usage"], bed.mock.session(talk(item))
-    assert usage["inputTokens"] >= served["usage"]["input_tokens"]
-    assert usage["outputTokens"] >= served["usage"]["output_tokens"]
+    assert usage["inputTokens"] >= served["usage"]["inputTokens"]
+    assert usage["outputTokens"] >= served["usage"]["outputTokens"]
 
 
 def test_an_api_server_that_stands_still_for_a_minute_costs_nothing_but_time(bed: Bed, namespace: str) -> None:

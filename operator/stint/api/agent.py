@@ -65,8 +65,8 @@ class Repository(Model):
     )
     settings: bool | None = Field(
         None,
-        description="Also load the repository's own .claude settings, hooks and MCP servers: its authors can then run programs "
-        "in the agent container. Default false.",
+        description="Also load the repository's own .claude settings, such as permissions. Its hooks and MCP servers stay off, and it cannot "
+        "redirect the model's endpoint. Default false.",
     )
 
 

@@ -30,6 +30,10 @@ class Memory(Protocol):
         """An object that the API server does not have."""
 
 
+class ObjectGone(Exception):
+    """The object whose plan it is does not exist any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """The object whose plan it is: its resource type and the version that the plan was made from."""
@@ -48,8 +52,7 @@ class Target:
 async def act(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> Refusal | None:
     """Do everything in the plan. Returns why the API server would not have one of our objects, if so.
 
-    Raises `Conflict` when the status has changed meanwhile (look again), `NotFound` when the object is gone, `Unreachable` and `ApiError` as the
-    client does.
+    Raises `Conflict` when the status has changed meanwhile (look again), `ObjectGone`, and `Unreachable` and `ApiError` as the client does.
     """
     if not plan.delete_first:
         await _write_status(client, plan, target, memory)
@@ -71,9 +74,12 @@ async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: 
     if plan.status is None or plan.status == (target.item.get("status") or {}):
         return
     meta = target.meta
-    written = await client.write_status(
-        target.resource, meta["namespace"], meta["name"], version=meta["resourceVersion"], uid=meta["uid"], status=plan.status
-    )
+    try:
+        written = await client.write_status(
+            target.resource, meta["namespace"], meta["name"], version=meta["resourceVersion"], uid=meta["uid"], status=plan.status
+        )
+    except NotFound as gone:
+        raise ObjectGone(meta["uid"]) from gone
     memory.feed(target.resource, written)
 
 

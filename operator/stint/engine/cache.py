@@ -6,11 +6,25 @@ the one we hold is dropped, so a watch that lags behind our own writes cannot ta
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from stint.engine.keys import Key
+
+
+class Held(NamedTuple):
+    """One version of an object; equal to another only if it is the same version, so it can be the key of a cache."""
+
+    version: int
+    uid: str
+    namespace: str
+    text: bytes
+
+    def parsed(self) -> dict[str, Any]:
+        """A fresh copy of the object."""
+        item: dict[str, Any] = orjson.loads(self.text)
+        return item
 
 
 class ObjectCache:
@@ -18,54 +32,59 @@ class ObjectCache:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._texts: dict[tuple[str, str], tuple[int, str, bytes]] = {}
+        self._held: dict[tuple[str, str], Held] = {}
 
     def __len__(self) -> int:
-        return len(self._texts)
+        return len(self._held)
 
     def put(self, item: dict[str, Any]) -> bool:
         """Take this version in; False when it is not newer than the one we hold."""
         meta = item["metadata"]
         key, version = (meta["namespace"], meta["name"]), int(meta["resourceVersion"])
-        held = self._texts.get(key)
-        if held is not None and held[0] >= version:
+        held = self._held.get(key)
+        if held is not None and held.version >= version:
             return False
         slim = {**item, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
-        self._texts[key] = (version, meta["uid"], orjson.dumps(slim))
+        self._held[key] = Held(version, meta["uid"], meta["namespace"], orjson.dumps(slim))
         return True
 
     def drop(self, item: dict[str, Any]) -> None:
         """The object is gone; a newer one of the same name stays."""
         meta = item["metadata"]
         key = (meta["namespace"], meta["name"])
-        held = self._texts.get(key)
-        if held is not None and held[0] <= int(meta["resourceVersion"]):
-            del self._texts[key]
+        held = self._held.get(key)
+        if held is not None and held.version <= int(meta["resourceVersion"]):
+            del self._held[key]
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A fresh copy of the object, or None."""
-        held = self._texts.get((namespace, name))
-        return None if held is None else orjson.loads(held[2])
+        held = self._held.get((namespace, name))
+        return None if held is None else held.parsed()
+
+    def held(self, namespace: str, name: str) -> Held | None:
+        """The version that we hold, unparsed."""
+        return self._held.get((namespace, name))
 
     def holds(self, namespace: str, name: str, uid: str) -> bool:
         """Whether the object of this very uid is there."""
-        held = self._texts.get((namespace, name))
-        return held is not None and held[1] == uid
+        held = self._held.get((namespace, name))
+        return held is not None and held.uid == uid
 
     def is_current(self, item: dict[str, Any]) -> bool:
         """Whether this is the version that we hold."""
         meta = item["metadata"]
-        held = self._texts.get((meta["namespace"], meta["name"]))
-        return held is not None and held[0] == int(meta["resourceVersion"])
+        held = self._held.get((meta["namespace"], meta["name"]))
+        return held is not None and held.version == int(meta["resourceVersion"])
 
-    def discard(self, key: Key) -> None:
-        """The API server has no such object."""
-        self._texts.pop((key.namespace, key.name), None)
+    def discard(self, key: Key, uid: str) -> None:
+        """The API server has no object of this uid; another of the same name stays."""
+        if self.holds(key.namespace, key.name, uid):
+            del self._held[key.namespace, key.name]
 
     def missing(self, uids: set[str], version: int) -> list[tuple[Key, str]]:
         """Keys and uids of what a list at this version did not hold any more."""
         return [
-            (Key(self.kind, namespace, name), uid)
-            for (namespace, name), (held, uid, _) in self._texts.items()
-            if uid not in uids and held <= version
+            (Key(self.kind, namespace, name), held.uid)
+            for (namespace, name), held in self._held.items()
+            if held.uid not in uids and held.version <= version
         ]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from stint.engine.act import Memory, Target, act
+from stint.engine.act import Memory, ObjectGone, Target, act
 from stint.engine.keys import Key
 from stint.engine.plan import Plan, Refusal
 from stint.engine.queue import WorkQueue
 from stint.kube.client import KubeClient
-from stint.kube.errors import ApiError, Conflict, NotFound, Unreachable
+from stint.kube.errors import ApiError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class Kind(Protocol):
         """Observe and plan; None when the object is gone."""
         ...
 
-    def vanished(self, key: Key) -> None:
-        """The API server does not know this object any more."""
+    def vanished(self, key: Key, uid: str) -> None:
+        """The API server does not know the object of this uid any more."""
         ...
 
 
@@ -79,8 +79,8 @@ class Controller:
         """One pass for one object; a failure schedules the next one and touches no other object."""
         try:
             await self._pass(key)
-        except NotFound:  # only the object itself can be missing: everything else is dealt with in act
-            self._kinds[key.kind].vanished(key)
+        except ObjectGone as gone:
+            self._kinds[key.kind].vanished(key, str(gone))
             self._queue.succeeded(key)
         except Conflict as stale:
             log.debug("%s: seen too early, looking again: %s", key, stale)

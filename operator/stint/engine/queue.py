@@ -2,6 +2,9 @@
 
 A key is in one of three places: waiting in line, in the hands of one worker, or scheduled for later. A key that changes while a worker has it
 goes back in line when the worker is done, so no change is lost and no object is worked on twice at once.
+
+There are two lines. Who waits for something to begin stands in the first, bookkeeping (news of pods that run already) in the second; of five keys
+taken, one comes from the second, so that a burst of new objects begins at once and bookkeeping still goes on.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from stint.engine.keys import Key
 
 FIRST_BACKOFF = 0.2  # seconds
 MAX_BACKOFF = 60.0
+TURNS = 5
 
 
 class WorkQueue:
@@ -20,6 +24,8 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._line: deque[Key] = deque()
+        self._bookkeeping: deque[Key] = deque()
+        self._taken = 0
         self._waiting: set[Key] = set()
         self._held: set[Key] = set()
         self._changed: set[Key] = set()
@@ -28,15 +34,15 @@ class WorkQueue:
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._line)
+        return len(self._line) + len(self._bookkeeping)
 
-    def add(self, key: Key) -> None:
+    def add(self, key: Key, *, bookkeeping: bool = False) -> None:
         """Look at this key soon."""
         if key in self._held:
             self._changed.add(key)
         elif key not in self._waiting:
             self._waiting.add(key)
-            self._line.append(key)
+            (self._bookkeeping if bookkeeping else self._line).append(key)
             self._arrived.set()
 
     def add_later(self, key: Key, seconds: float) -> None:
@@ -46,10 +52,12 @@ class WorkQueue:
 
     async def take(self) -> Key:
         """The next key; the caller must give it back with `done`."""
-        while not self._line:
+        while not self._line and not self._bookkeeping:
             self._arrived.clear()
             await self._arrived.wait()
-        key = self._line.popleft()
+        self._taken += 1
+        second = self._bookkeeping and (not self._line or self._taken % TURNS == 0)
+        key = (self._bookkeeping if second else self._line).popleft()
         self._waiting.discard(key)
         self._held.add(key)
         self._cancel(key)

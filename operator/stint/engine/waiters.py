@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from stint.engine.keys import Key
 
@@ -11,22 +11,25 @@ Awaited = tuple[str, str]
 
 
 class Waiters:
-    """Keys by the object that they wait for."""
+    """Keys by the objects that they wait for."""
 
     def __init__(self) -> None:
-        self._awaited: dict[Key, Awaited] = {}
+        self._awaited: dict[Key, frozenset[Awaited]] = {}
         self._waiting: dict[Awaited, set[Key]] = {}
 
-    def wait(self, key: Key, kind: str, name: str) -> None:
-        """``key`` waits for this object now, and for no other; an empty kind: for none."""
+    def wait(self, key: Key, awaited: Iterable[Awaited]) -> None:
+        """``key`` waits for these objects now, and for no others."""
+        wanted = frozenset(awaited)
+        if self._awaited.get(key, frozenset()) == wanted:
+            return
         self.forget(key)
-        if kind and name:
-            self._awaited[key] = (kind, name)
-            self._waiting.setdefault((kind, name), set()).add(key)
+        if wanted:
+            self._awaited[key] = wanted
+        for one in wanted:
+            self._waiting.setdefault(one, set()).add(key)
 
     def forget(self, key: Key) -> None:
-        awaited = self._awaited.pop(key, None)
-        if awaited is not None:
+        for awaited in self._awaited.pop(key, ()):
             keys = self._waiting[awaited]
             keys.discard(key)
             if not keys:

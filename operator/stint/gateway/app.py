@@ -43,7 +43,7 @@ class Gateway:
     def __init__(self, settings: Settings, config: GatewayConfig, credential: Credential) -> None:
         self._settings = settings
         self.agent_port = self.report_port = 0  # known once started
-        self._record = Record(config, Journal(settings.meter_dir, settings.pod_uid), settings.termination_log)
+        self._record = Record(config, Journal(settings.meter_dir, settings.pod_uid, config.unsettled), settings.termination_log)
         self._check = OutputCheck(config.output_schema)
         self._client = provider_client(settings.read_timeout)
         self._proxy = Proxy(config, credential, self._record, self._client)

@@ -43,6 +43,7 @@ class GatewayConfig:
     provider: Provider
     prices: PriceTable
     limits: Limits
+    unsettled: frozenset[str]  # pods whose usage is in the journal only, and counts against the limits
     output_schema: dict[str, Any] | bool | None
 
 
@@ -124,6 +125,7 @@ def parse(text: bytes) -> GatewayConfig:
             unknown=cast(UnknownModels, root.get("unknownModels").one_of(get_args(UnknownModels))),
         ),
         limits=root.get("limits").optional(_limits) or Limits(),
+        unsettled=frozenset(root.get("unsettled").optional(Field.texts) or ()),
         output_schema=root.get("outputSchema").optional(Field.schema),
     )
     if config.limits.cost is not None and not config.prices.prices:

@@ -51,6 +51,11 @@ class Field:
             raise self.wrong("a text that is not empty")
         return self.value
 
+    def texts(self) -> list[str]:
+        if not isinstance(self.value, list):
+            raise self.wrong("a list of texts")
+        return [Field(f"{self.path}[{place}]", value).text() for place, value in enumerate(self.value)]
+
     def count(self) -> int:
         if not isinstance(self.value, int) or isinstance(self.value, bool) or self.value < 0:
             raise self.wrong("a whole number, 0 or more")

@@ -30,7 +30,7 @@ from stint.gateway.usage import known_as
 
 log = logging.getLogger(__name__)
 
-MAX_ERROR_BODY = 256 << 10  # bytes
+MAX_SMALL_BODY = 256 << 10  # bytes
 LARGE_BODY = 1 << 20  # bytes; a larger one is handed over in pieces, so that other streams go on meanwhile
 
 
@@ -205,17 +205,17 @@ class Exchange:
 
 
 async def beginning(upstream: aiohttp.ClientResponse) -> bytes:
-    """The body of an error, as much of it as came and is of use."""
+    """The body of an answer that should be small, as much of it as came and is of use."""
     body = bytearray()
     try:
         async for chunk in upstream.content.iter_any():
             body += chunk
-            if len(body) > MAX_ERROR_BODY:
+            if len(body) > MAX_SMALL_BODY:
                 upstream.close()
                 break
     except (aiohttp.ClientError, OSError):
         pass
-    return bytes(body[:MAX_ERROR_BODY])
+    return bytes(body[:MAX_SMALL_BODY])
 
 
 def explain(problem: Exception) -> str:

@@ -22,14 +22,21 @@ COMPACT_AT = 4 << 20  # bytes
 
 
 class Journal:
-    """The journal of this volume, opened for `pod`. Raises OSError, and ConfigError if another version wrote it."""
+    """The journal of this volume, opened for `pod`. Raises OSError, and ConfigError if another version wrote it.
 
-    def __init__(self, folder: Path, pod: str) -> None:
+    `own` is this pod's account, if it had one; `previous` are the newest of the others, the newest first; `unsettled` are
+    those the controller could not settle, however old.
+    """
+
+    def __init__(self, folder: Path, pod: str, unsettled: frozenset[str] = frozenset()) -> None:
         self.pod = pod
         self._path = folder / FILE
         accounts = self._read()
         self.own = accounts.pop(pod, None)
-        self.previous = list(accounts.values())[: -KEPT_PODS - 1 : -1]  # newest first
+        newest = list(reversed(accounts.values()))
+        self.previous = newest[:KEPT_PODS]
+        self.unsettled = [account for account in newest if account.pod in unsettled]
+        self._kept = [account for account in accounts.values() if account in self.previous or account in self.unsettled]
         self._torn = False
         try:
             self._file = self._compacted(self.own)
@@ -76,7 +83,7 @@ class Journal:
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             os.fchmod(file, 0o600)
-            _write(file, b"".join(map(to_line, [*reversed(self.previous), *([own] if own else [])])))
+            _write(file, b"".join(map(to_line, [*self._kept, *([own] if own else [])])))
             os.fsync(file)
             fresh.replace(self._path)
             _sync_folder(self._path.parent)

@@ -19,7 +19,7 @@ from stint.gateway import admit
 from stint.gateway.config import GatewayConfig
 from stint.gateway.credential import Credential, CredentialError
 from stint.gateway.errors import LastError, Refusal, Refused
-from stint.gateway.exchange import Agent, Exchange, Outgoing
+from stint.gateway.exchange import Agent, Exchange, Outgoing, beginning
 from stint.gateway.headers import to_provider
 from stint.gateway.record import Record
 from stint.gateway.usage import known_as
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 MAX_BODY = 32 << 20  # bytes
 CONNECT_TIMEOUT = 10.0  # seconds
 KEEP_ALIVE = 60.0  # seconds an idle connection to the provider is kept
-SMALL = 64 << 10  # bytes; a longer answer to the warm-up is not worth its connection
 
 PASSES = "POST /v1/messages, POST /v1/messages/count_tokens, GET /v1/models"
 _MODELS = re.compile(r"/v1/models(/[A-Za-z0-9][A-Za-z0-9._:@-]*)?")
@@ -69,12 +68,12 @@ class Proxy:
     async def warm(self) -> None:
         """Open a connection before the first request needs it. Without the credential; any answer will do.
 
-        GET, not HEAD: after a HEAD answer without a length the client closes the connection.
+        GET, not HEAD, and read to its end: else the client closes the connection instead of keeping it.
         """
         timeout = aiohttp.ClientTimeout(total=CONNECT_TIMEOUT)
         try:
             async with self._client.get(f"{self._config.provider.base_url}/api/hello", timeout=timeout, allow_redirects=False) as answer:
-                await answer.content.read(SMALL)
+                await beginning(answer)
         except (aiohttp.ClientError, OSError) as problem:
             log.info("the provider could not be reached in advance", extra={"problem": str(problem)})
 
@@ -115,7 +114,7 @@ class Proxy:
             raise Refused(Refusal(503, "api_error", message, retry=True))
 
     def _check(self, ask: admit.Ask) -> None:
-        refusal = admit.refuse(admit.Seen(ask, self._record.used, self._config))
+        refusal = admit.refuse(admit.Seen(ask, self._record.counted, self._config))
         if refusal is not None:
             if refusal.limit is not None:
                 self._record.refused_at(refusal.limit)

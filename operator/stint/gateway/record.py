@@ -39,6 +39,9 @@ class Record:
         self._termination_log = termination_log
         self._now = now
         self._account = journal.own or Account(pod=journal.pod, attempt=config.attempt)
+        self._unsettled = Tally()
+        for account in journal.unsettled:
+            self._unsettled = self._unsettled.plus(account.usage.total)
         self._last_error: LastError | None = None
         self._changes = 0
         self._saved = -1
@@ -47,8 +50,9 @@ class Record:
         self.broken: str | None = None  # why the journal cannot be written, if so
 
     @property
-    def used(self) -> Tally:
-        return self._account.usage.total
+    def counted(self) -> Tally:
+        """What counts against the limits: this pod's usage, and that of pods whose own report was never read."""
+        return self._account.usage.total.plus(self._unsettled)
 
     @property
     def ready(self) -> bool:

@@ -38,6 +38,6 @@ class Profiles:
         seen = Observed(now, item["metadata"].get("generation", 0), item.get("status") or {}, item.get("spec") or {}, invalid)
         return Look(Target(PROFILES, KIND, API_VERSION, item), plan(seen))
 
-    def vanished(self, key: Key) -> None:
+    def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
-        self._cache.discard(key)
+        self._cache.discard(key, uid)

@@ -51,9 +51,9 @@ class Providers:
         )  # fmt: skip
         return Look(Target(PROVIDERS, KIND, API_VERSION, item), plan(seen))
 
-    def vanished(self, key: Key) -> None:
+    def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
-        self._cache.discard(key)
+        self._cache.discard(key, uid)
 
     async def _secret(self, namespace: str, reference: Reference, now: datetime) -> Presence:
         return (await self._presence.check(namespace, [reference], now))[reference]

@@ -8,6 +8,8 @@
 | Succeeded | it finished well (False: it failed; Unknown: not finished) | ending |
 | ToolsReady | all MCP servers connected (only with mcpServers, from the last attempt) | result |
 | Ready, Reconciling, Stalled | kstatus: finished well / on its way / a person has to act | the above |
+
+Suspended, Reconciling and Stalled are left out when they are not True, as kstatus recommends: every condition makes every status write dearer.
 """
 
 from __future__ import annotations
@@ -71,14 +73,17 @@ def _conditions(facts: Facts) -> Iterator[Condition]:
     else:
         yield Condition("Admitted", TRUE, reasons.ADMITTED)
     yield Condition("Running", TRUE if facts.running else FALSE, reasons.POD_RUNNING if facts.running else reason, "" if facts.running else message)
-    yield Condition("Suspended", TRUE if facts.suspended else FALSE, reason if facts.suspended else reasons.NOT_SUSPENDED)
+    if facts.suspended:
+        yield Condition("Suspended", TRUE, reason, message)
     if facts.finished is None:
         yield Condition("Succeeded", UNKNOWN, reasons.IN_PROGRESS)
     else:
         yield Condition("Succeeded", TRUE if facts.finished else FALSE, reason, message)
     yield Condition("Ready", TRUE if facts.finished else FALSE, reason, message)
-    yield Condition("Reconciling", FALSE if done or stalled or facts.suspended else TRUE, reason)
-    yield Condition("Stalled", TRUE if stalled else FALSE, reason, message if stalled else "")
+    if not (done or stalled or facts.suspended):
+        yield Condition("Reconciling", TRUE, reason)
+    if stalled:
+        yield Condition("Stalled", TRUE, reason, message)
     if facts.tools:
         yield _tools(facts.tools)
 

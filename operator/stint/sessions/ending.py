@@ -160,6 +160,8 @@ def disrupted(remains: Remains) -> Ending | None:
         return Ending(DISRUPTED, pod.disrupted[0], pod.disrupted[1] or "the cluster took the pod away")
     if pod.reason == reasons.EVICTED:
         return Ending(DISRUPTED, reasons.EVICTED, pod.message)
+    if pod.reason == reasons.POD_LOST or pod.unwatched:
+        return Ending(DISRUPTED, reasons.POD_LOST, "the pod disappeared while nobody watched; what it used is estimated until its journal is read")
     if pod.deleting_since is not None or pod.gone:
         return Ending(DISRUPTED, reasons.POD_DELETED, "the pod was deleted")
     return None

@@ -18,8 +18,6 @@ from stint.sessions.output_schema import schema_problem
 from stint.sessions.resolve import Resolved
 from stint.sessions.usage import known, money, remaining, used
 
-COPY_FAILED = ("ContinueFailed", reasons.START_TIMEOUT)
-
 
 def hold(seen: Observed) -> Hold | None:
     """The first reason not to start an attempt now, None if there is none."""
@@ -110,8 +108,9 @@ def waits_for_source(seen: Observed) -> Hold | None:
 
 
 def _has_continued(seen: Observed) -> bool:
-    """An attempt before this one has copied the conversation: the source is not needed any more."""
-    return any(attempt.get("reason") not in COPY_FAILED for attempt in seen.status.get("history") or ())
+    """An attempt before this one has talked to the model, so the conversation was copied to the volume: the source is not needed any more."""
+    assert seen.resolved is not None
+    return not seen.resolved.ephemeral and any(attempt.get("requests") for attempt in seen.status.get("history") or ())
 
 
 def backs_off(seen: Observed) -> Hold | None:

@@ -13,7 +13,18 @@ from stint.engine.waiters import Waiters
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.names import KIND
 from stint.sessions.observe import World, observe
+from stint.sessions.observed import Observed
 from stint.sessions.plan import plan
+
+
+def awaited(seen: Observed) -> set[tuple[str, str]]:
+    """What may let a session start that does not start now: its profile, its provider, the session it continues."""
+    if seen.pod is not None or seen.finished or seen.spec is None:
+        return set()
+    profile, source = seen.spec.profile_ref, seen.spec.continue_from
+    found = {("AgentProfile", profile.name)} if profile else set()
+    found |= {(KIND, source.name)} if source else set()
+    return found | ({("ModelProvider", seen.resolved.provider)} if seen.resolved else set())
 
 
 class Sessions:
@@ -34,12 +45,10 @@ class Sessions:
         if not self._world.sessions.is_current(seen.item):
             return None  # it changed while we looked around, and that change has put it in line again
         decided = plan(seen)
-        waiting = (decided.status or seen.status).get("waitingFor") or {}
-        kind, name = seen.to_blame if seen.invalid else (waiting.get("kind", ""), waiting.get("name", ""))
-        self._waiters.wait(key, kind, name)
+        self._waiters.wait(key, awaited(seen))
         return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
 
-    def vanished(self, key: Key) -> None:
+    def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
-        self._world.sessions.discard(key)
-        self._waiters.forget(key)
+        self._world.sessions.discard(key, uid)
+        self._world.pods.forget_session(uid)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from stint.api.base import InvalidObject
 from stint.api.profile import AgentProfile, ProfileSpec
 from stint.api.provider import ModelProvider
 from stint.api.session import SessionSpec
-from stint.engine.cache import ObjectCache
+from stint.engine.cache import Held, ObjectCache
 from stint.engine.keys import Key
 from stint.engine.plan import Refusal
 from stint.kube.client import KubeClient
@@ -83,14 +84,18 @@ def _resolved(world: World, seen: Observed, raw_spec: dict[str, Any]) -> Observe
         resolved = resolve(spec, profile, world.settings.default_cost_limit)
     except ValueError as problem:
         name = spec.profile_ref.name if spec.profile_ref else ""
-        return replace(seen, invalid=f"AgentProfile {name}: {problem}" if name else str(problem), to_blame=("AgentProfile" if name else "", name))
+        return replace(seen, invalid=f"AgentProfile {name}: {problem}" if name else str(problem))
     try:
         provider = _provider(world, seen.namespace, resolved.provider)
     except InvalidObject as problem:
-        blame = ("ModelProvider", resolved.provider)
-        return replace(seen, resolved=resolved, invalid=f"ModelProvider {resolved.provider}: {problem}", to_blame=blame)
-    policy = world.policies.spec(seen.namespace, policy_name(resolved.provider))
-    return replace(seen, resolved=resolved, provider=provider, source=_source(world, seen.namespace, spec), policy_in_place=policy)
+        return replace(seen, resolved=resolved, invalid=f"ModelProvider {resolved.provider}: {problem}")
+    seen = replace(seen, resolved=resolved, provider=provider)
+    try:
+        source = _source(world, seen.namespace, spec)
+    except ValueError as problem:
+        name = spec.continue_from.name if spec.continue_from else ""
+        return replace(seen, invalid=f"AgentSession {name}: {problem}")
+    return replace(seen, source=source, policy_in_place=world.policies.spec(seen.namespace, policy_name(resolved.provider)))
 
 
 def _may_start(seen: Observed) -> bool:
@@ -98,19 +103,24 @@ def _may_start(seen: Observed) -> bool:
     return not (seen.deleting or seen.suspended or seen.cancelled or (seen.finished and not seen.rerun_requested))
 
 
-def _shared(world: World, cache: ObjectCache, namespace: str, name: str) -> dict[str, Any] | None:
+def _shared(world: World, cache: ObjectCache, namespace: str, name: str) -> Held | None:
     """The one rule for sharing: the session's namespace first, then the system namespace."""
-    return cache.get(namespace, name) or cache.get(world.settings.system_namespace, name)
+    return cache.held(namespace, name) or cache.held(world.settings.system_namespace, name)
 
 
 def _profile(world: World, namespace: str, spec: SessionSpec) -> ProfileSpec | None:
-    item = _shared(world, world.profiles, namespace, spec.profile_ref.name) if spec.profile_ref else None
-    return AgentProfile.read(item).spec if item else None
+    found = _shared(world, world.profiles, namespace, spec.profile_ref.name) if spec.profile_ref else None
+    return AgentProfile.read(found.parsed()).spec if found else None
+
+
+@lru_cache(maxsize=256)
+def _read_provider(name: str, found: Held) -> Provider:
+    return Provider(name, found.namespace, ModelProvider.read(found.parsed()).spec)
 
 
 def _provider(world: World, namespace: str, name: str) -> Provider | None:
-    item = _shared(world, world.providers, namespace, name)
-    return Provider(name, item["metadata"]["namespace"], ModelProvider.read(item).spec) if item else None
+    found = _shared(world, world.providers, namespace, name)
+    return _read_provider(name, found) if found else None
 
 
 def _source(world: World, namespace: str, spec: SessionSpec) -> Source | None:

@@ -53,8 +53,6 @@ class Observed:
     spec: SessionSpec | None = None
     """None when it cannot be read; then ``invalid`` says why."""
     invalid: str = ""
-    to_blame: tuple[str, str] = ("", "")
-    """Kind and name of the profile or provider that cannot be read; empty when it is the session itself."""
     resolved: Resolved | None = None
     """None when the profile is missing."""
     provider: Provider | None = None

@@ -64,7 +64,7 @@ def _start(seen: Observed) -> Plan:
     if not seen.resolved.ephemeral:
         creations.append(Create(CLAIMS, volume_claim(seen)))
     creations.append(Create(PODS, agent_pod(seen)))
-    return Plan(create=tuple(creations))
+    return Plan(create=tuple(creations), look_again=seen.now + timedelta(seconds=seen.resolved.start_timeout))
 
 
 def _supervise(seen: Observed, pod: PodFacts) -> Plan:

@@ -136,6 +136,11 @@ def _container(status: dict[str, Any]) -> ContainerFacts:
     )
 
 
+def same_to_plans(one: PodFacts, other: PodFacts) -> bool:
+    """Whether no plan can tell these two apart."""
+    return replace(one, version=0, node="") == replace(other, version=0, node="")
+
+
 def vanished(last: PodFacts, unwatched: bool = False) -> PodFacts:
     """The same pod after its object has disappeared."""
     return replace(last, gone=True, unwatched=unwatched)

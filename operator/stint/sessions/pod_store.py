@@ -12,7 +12,7 @@ from typing import Any
 
 from stint.engine.keys import Key
 from stint.sessions.names import KIND
-from stint.sessions.pod_facts import PodFacts, read_pod, vanished
+from stint.sessions.pod_facts import PodFacts, read_pod, same_to_plans, vanished
 
 
 class PodStore:
@@ -27,22 +27,23 @@ class PodStore:
     def __len__(self) -> int:
         return len(self._pods)
 
-    def take(self, item: dict[str, Any], gone: bool = False) -> None:
-        """A pod as the API server sent it; older versions than the one we hold are dropped."""
+    def take(self, item: dict[str, Any], gone: bool = False, ours: bool = False) -> None:
+        """A pod as the API server sent it, or answered it to us (``ours``: no news); older versions than the one we hold are dropped."""
         uid = item["metadata"]["uid"]
         known = self._pods.get(uid)
         facts = read_pod(item)
-        if known is not None and (known.gone or (facts.version <= known.version and not gone)):
+        if known is not None and ((known.gone and not known.unwatched) or (facts.version <= known.version and not gone)):
             return
-        self._keep(vanished(facts) if gone else facts)
+        facts = vanished(facts) if gone else facts
+        self._keep(facts, news=not ours and (known is None or not same_to_plans(known, facts)))
 
-    def _keep(self, facts: PodFacts) -> None:
+    def _keep(self, facts: PodFacts, news: bool = True) -> None:
         if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):
             self._forget(facts)  # nobody is left to settle it
             return
         self._pods[facts.uid] = facts
         self._by_session.setdefault(facts.owner_uid, set()).add(facts.uid)
-        if facts.session:
+        if facts.session and news:
             self._changed(Key(KIND, facts.namespace, facts.session))
 
     def listed(self, uids: set[str], version: int) -> None:

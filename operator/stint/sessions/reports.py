@@ -6,6 +6,7 @@ be read is None, never an error.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -166,10 +167,21 @@ def _storable(value: Any, depth: int = 0) -> bool:
     if depth > DEEPEST:
         return False
     if isinstance(value, dict):
-        return all(_storable(item, depth + 1) for item in value.values())
+        return all(_is_text(name) and _storable(item, depth + 1) for name, item in value.items())
     if isinstance(value, list):
         return all(_storable(item, depth + 1) for item in value)
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+    if isinstance(value, str):
+        return _is_text(value)
+    return not isinstance(value, int | float) or -(2**63) <= value < 2**63 or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_text(value: str) -> bool:
+    """Not with half a surrogate pair in it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tool(tool: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
     backoff = retry.backoff
     return Resolved(
         provider=provider.name if provider else defaults.PROVIDER,
-        agent=agent.model_copy(update={"fallback_models": [name for name in agent.fallback_models or () if name != agent.model]}),
+        agent=_without_own_fallback(agent),
         workspace=_workspace(base.workspace, spec.workspace),
         pod_template=overlay(base.pod_template, spec.pod_template),
         cost_limit=usd(limits.cost or default_cost_limit),
@@ -66,6 +66,12 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
     )
 
 
+def _without_own_fallback(agent: Agent) -> Agent:
+    if agent.model not in (agent.fallback_models or ()):
+        return agent
+    return agent.model_copy(update={"fallback_models": [name for name in agent.fallback_models or () if name != agent.model]})
+
+
 def _workspace(base: Workspace, top: Workspace) -> Workspace:
     """Field by field; but a repository is one thing (the Secret of a profile is not for the URL of a session), and who asks for a volume gets one."""
     merged = overlay(base, top)
@@ -75,6 +81,8 @@ def _workspace(base: Workspace, top: Workspace) -> Workspace:
 
 def overlay(base: M, top: M) -> M:
     """``top`` over ``base``: a field that is set wins, objects are merged field by field, named lists by name."""
+    if not base.model_fields_set:  # most sessions have no profile
+        return top
     changes = {}
     for field in type(base).model_fields:
         below, above = getattr(base, field), getattr(top, field)

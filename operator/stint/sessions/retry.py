@@ -15,7 +15,7 @@ from stint.sessions.resolve import Resolved
 RETRIED = frozenset(
     {
         "RateLimited", "Overloaded", "ServerError", "ProviderUnreachable", "AgentCrashed", "ToolsUnavailable", "CloneFailed", "ContinueFailed",
-        "OutputInvalid",
+        "OutputInvalid", "StartTimeout",
     }
 )  # fmt: skip
 """Classes that another attempt can cure. All others need a person: a wrong key, model, prompt or limit is as wrong the second time."""

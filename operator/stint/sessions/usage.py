@@ -45,12 +45,19 @@ def remaining(resolved: Resolved, usage: Usage) -> tuple[Decimal, int | None]:
 
 
 def reservation(status: Mapping[str, Any], pod: PodFacts, terms: Resolved | None) -> Usage:
-    """The most that an attempt can have used whose report is lost: what the limits leave, or what its pod was given."""
-    if terms is not None:
+    """The most that an attempt can have used whose report is lost: what its pod was given, else what the limits leave.
+
+    With a volume, the gateway has counted what lost pods before it had used, so their estimates are part of what this pod was given.
+    """
+    if pod.reserved:
+        given = orjson.loads(pod.reserved)
+        before = Usage() if terms is not None and terms.ephemeral else minus(used(status), known(status))
+        cost = max(Decimal(0), Decimal(given["cost"]) - before.cost)
+        tokens = max(0, given["tokens"] - before.tokens) if given.get("tokens") is not None else None
+    elif terms is not None:
         cost, tokens = remaining(terms, used(status))
     else:
-        given = orjson.loads(pod.reserved or "{}")
-        cost, tokens = Decimal(given.get("cost", "0")), given.get("tokens")
+        cost, tokens = Decimal(0), None
     return Usage(cost=cost, inputTokens=tokens or 0, estimated=True)
 
 

@@ -78,8 +78,10 @@ def run_description(seen: Observed, attempt: int) -> str:
 def _reason(seen: Observed) -> str:
     """What the attempts before say about how to begin."""
     history = seen.status.get("history") or []
-    if not history or history[-1]["outcome"] == SUCCEEDED:
+    if not history:
         return "Start"
+    if history[-1]["outcome"] == SUCCEEDED:
+        return "Again"
     return "Resume" if history[-1]["outcome"] == SUSPENDED else "Retry"
 
 
