@@ -64,7 +64,7 @@ class KillingProxy:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, limit=0), auto_decompress=False)
         app = web.Application(client_max_size=4 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -104,6 +104,8 @@ class KillingProxy:
 
 def _essence(body: bytes) -> str:
     """What makes two writes the same one: not the version they are based on, nor the time."""
-    document: dict[str, Any] = json.loads(body or b"{}")
+    document: Any = json.loads(body or b"{}")
+    if isinstance(document, list):  # a JSON patch of the status
+        document = {"status": document[-1]["value"]}
     status = document.get("status") or {}
     return json.dumps([document.get("kind"), document.get("reason"), status.get("phase"), status.get("attempt"), sorted(status)])

@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from cluster.bed import ROOT, SYSTEM, Bed
+from cluster.bed import MOCK, ROOT, SYSTEM, Bed
 from cluster.killing_proxy import KillingProxy
 from cluster.kube import Json
 from cluster.sessions import assert_billed_what_was_served, change, durable, finished, over, script, session, talk
@@ -74,6 +74,7 @@ def test_an_api_server_that_stands_still_for_a_minute_costs_nothing_but_time(bed
     wake = threading.Event()
     wake.wait(60)  # the minute itself is what is tested
     bed.cluster.signal("kube-apiserver", signal.SIGCONT)
+    bed.kube.until("Deployment", MOCK, "mockapi", lambda one: one["status"].get("availableReplicas") == 1, 120)
     for item in items:
         done = finished(bed, item, 120)
         assert done["status"]["phase"] == "Succeeded"
@@ -118,9 +119,9 @@ def test_killed_at_every_write_the_session_still_ends_right_and_once(bed: Bed, n
                 if over(bed.kube.get("AgentSession", namespace, "survivor")) or time.monotonic() > deadline:
                     proxy.operator.kill()
     finally:
+        scale(bed, 1)
         proxy.close()
         log.close()
-        scale(bed, 1)
     done = finished(bed, item, 30)
     assert proxy.kills >= 12, (tmp_path / "operator.log").read_text()[-3000:]
     assert [(one["attempt"], one["outcome"]) for one in done["status"]["history"]] == [(1, "Failed"), (2, "Succeeded")]

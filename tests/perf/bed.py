@@ -1,9 +1,9 @@
 """A fresh cluster of fake nodes for one measurement: real API server, etcd, scheduler and controller manager, and pods that cost nothing.
 
-    with Bed("perf1", work) as bed:            # up, CRDs, rights, provider, Secret
-        with Controller(bed.cluster, work):
-            bed.settle()                       # one session to warm up, then silence
-            run = bed.load(Scenario(…))
+with Bed("perf1", work) as bed:            # up, CRDs, rights, provider, Secret
+    with Controller(bed.cluster, work):
+        bed.settle()                       # one session to warm up, then silence
+        run = bed.load(Scenario(…))
 """
 
 from __future__ import annotations

@@ -66,9 +66,7 @@ class Controller:
     def start(self) -> None:
         """Spawn it; it is not ready yet."""
         command = self._cluster.command([sys.executable, "-m", "perf.launch", *([str(self._profile)] if self._profile else [])])
-        environment = self._cluster.environment(
-            {"KUBECONFIG": str(self._kubeconfig()), "STINT_SYSTEM_NAMESPACE": SYSTEM, "STINT_PORT": str(PORT)}
-        )
+        environment = self._cluster.environment({"KUBECONFIG": str(self._kubeconfig()), "STINT_SYSTEM_NAMESPACE": SYSTEM, "STINT_PORT": str(PORT)})
         self.started = time.monotonic()
         self._process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log, cwd=ROOT)
 

@@ -7,13 +7,9 @@ and ``{"record": …}`` as the last one. It runs inside the cluster's network, s
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-import ssl
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,50 +17,14 @@ from typing import Any
 import aiohttp
 import orjson
 
+from perf.api import METADATA_ONLY, Api, Refused
 from perf.manifests import COLLECTIONS, NAMESPACE, NOT_DONE, manifest
 from perf.scenario import Record, Scenario
 
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PODS = COLLECTIONS["Pod"].format(namespace=NAMESPACE)
 POLL = 0.5  # seconds
 ERRORS = 20
 """How many are kept."""
-
-
-class Api:
-    """The API server of a kubeconfig, as the user of that kubeconfig."""
-
-    def __init__(self, kubeconfig: Path, connections: int) -> None:
-        config = orjson.loads(kubeconfig.read_text())
-        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
-        context = ssl.create_default_context(cadata=_decoded(cluster["certificate-authority-data"]))
-        with tempfile.NamedTemporaryFile("w") as file:  # the ssl module loads client certificates from files only
-            file.write(_decoded(user["client-certificate-data"]) + _decoded(user["client-key-data"]))
-            file.flush()
-            context.load_cert_chain(file.name)
-        connector = aiohttp.TCPConnector(limit=connections, ssl=context)
-        self.session = aiohttp.ClientSession(cluster["server"], connector=connector, timeout=aiohttp.ClientTimeout(total=None, sock_connect=5))
-
-    async def get(self, path: str, accept: str = METADATA_LIST, **params: str) -> dict[str, Any]:
-        async with self.session.get(path, params=params, headers={"Accept": accept}) as response:
-            response.raise_for_status()
-            found: dict[str, Any] = orjson.loads(await response.read())
-            return found
-
-    async def watch(self, path: str, version: str) -> AsyncIterator[dict[str, Any]]:
-        """Events after ``version``, objects without spec and status."""
-        while True:
-            params = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "3000"}
-            async with self.session.get(path, params=params, headers={"Accept": METADATA_ONLY}) as response:
-                response.raise_for_status()
-                rest = b""
-                async for chunk in response.content.iter_any():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in filter(None, lines):
-                        event = orjson.loads(line)
-                        version = event["object"]["metadata"]["resourceVersion"]
-                        yield event
 
 
 class Load:
@@ -79,12 +39,11 @@ class Load:
         self._path = COLLECTIONS[scenario.kind].format(namespace=NAMESPACE)
         self._left = scenario.count
         self._all_have_pods = asyncio.Event()
-        self.record = Record(*([0.0] * scenario.count for _ in range(3)))
+        self.record = Record([0.0] * scenario.count, [0.0] * scenario.count, [0.0] * scenario.count)
 
     async def run(self) -> None:
         """Everything, but no longer than the scenario allows."""
-        listed = await self._api.get(PODS, limit="1")
-        watcher = asyncio.create_task(self._watch(listed["metadata"]["resourceVersion"]))
+        watcher = asyncio.create_task(self._watch(await self._api.version(PODS)))
         try:
             async with asyncio.timeout(self._scenario.seconds):
                 tell("begin")
@@ -120,18 +79,14 @@ class Load:
     async def _create(self, number: int) -> None:
         self.record.sent[number] = time.monotonic()
         try:
-            async with self._api.session.post(self._path, data=self._bodies[number], headers={"Content-Type": "application/json"}) as response:
-                text = await response.read()
-                if response.status >= 300:
-                    self._error(f"{response.status} {text[:300].decode(errors='replace')}")
-                    return
-        except aiohttp.ClientError as broken:
-            self._error(repr(broken))
-            return
-        self.record.answered[number] = time.monotonic()
+            await self._api.post(self._path, self._bodies[number])
+        except (aiohttp.ClientError, Refused) as failure:
+            self._error(repr(failure))
+        else:
+            self.record.answered[number] = time.monotonic()
 
     async def _watch(self, version: str) -> None:
-        async for event in self._api.watch(PODS, version):
+        async for event in self._api.watch(PODS, version, METADATA_ONLY):
             if event["type"] != "ADDED":
                 continue
             meta = event["object"]["metadata"]
@@ -146,7 +101,7 @@ class Load:
 
     async def _wait_done(self) -> None:
         """Asks for one that has not ended well, until there is none: a watch of all of them would cost the API server more."""
-        while (await self._api.get(self._path, fieldSelector=NOT_DONE[self._scenario.kind], limit="1"))["items"]:
+        while await self._api.some(self._path, NOT_DONE[self._scenario.kind]):  # noqa: ASYNC110
             await asyncio.sleep(POLL)
 
     def _error(self, text: str) -> None:
@@ -162,10 +117,6 @@ def tell(event: str) -> None:
 def say(line: dict[str, Any]) -> None:
     sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
     sys.stdout.buffer.flush()
-
-
-def _decoded(text: str) -> str:
-    return base64.b64decode(text).decode()
 
 
 async def main() -> None:

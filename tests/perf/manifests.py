@@ -10,8 +10,8 @@ Kind = Literal["AgentSession", "Job", "Pod"]
 SYSTEM, NAMESPACE = "stint-system", "bench"
 SECRET = "anthropic"
 PROMPT = (
-    "The test `test_report_of_yesterday` fails once in a while, always shortly before midnight. Find out why, mend it in the code and not in the test, "
-    "run the whole suite, and tell in two sentences what was wrong."
+    "The test `test_report_of_yesterday` fails once in a while, always shortly before midnight. Find out why, mend it in the code and not in the "
+    "test, run the whole suite, and tell in two sentences what was wrong."
 )
 
 COLLECTIONS: dict[Kind, str] = {

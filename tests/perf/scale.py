@@ -55,9 +55,9 @@ def measure(setting: Setting) -> Outcome:
 SCALE = Benchmark(
     "burst10k",
     "10,000 sessions at once, and a restart among them",
-    "The same with 10,000 sessions; the cost per session is compared with that of 1,000 on another fresh cluster in the same run. When all have ended, the "
-    "controller is stopped, one more session is created, and the controller is started: the time until that session's pod exists includes the start "
-    "of Python, the login, and listing 10,000 sessions and their pods.",
+    "The same with 10,000 sessions; the cost per session is compared with that of 1,000 on another fresh cluster in the same run. When all have "
+    "ended, the controller is stopped, one more session is created, and the controller is started: the time until that session's pod exists includes "
+    "the start of Python, the login, and listing 10,000 sessions and their pods.",
     (
         Figure("last_pod_seconds", "first POST → last pod object", "s", "lower", goal=120),
         Figure("rate", "sessions with a pod per second", "/s", "higher"),

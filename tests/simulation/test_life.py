@@ -65,14 +65,20 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "stack"):
             return
         try:
-            self._end_well()
+            if not self.failed:
+                self._end_well()
         finally:
             self.stack.close()
 
     @invariant()
     def it_is_true(self) -> None:
         if hasattr(self, "truth"):
+            self.failed = True
             self.truth.check()
+            self.failed = False
+
+    failed = False
+    """An invariant does not hold: the end is not worth looking at."""
 
     # Users
 

@@ -24,7 +24,7 @@ from stint.gateway.admit import Ask
 from stint.gateway.credential import Credential
 from stint.gateway.errors import CONNECTION_FAILED, LastError, Refusal, said
 from stint.gateway.headers import error_to_agent, to_agent
-from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, unanswered
+from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, at_most, unanswered
 from stint.gateway.record import Record
 from stint.gateway.usage import known_as
 
@@ -82,7 +82,7 @@ class Exchange:
         self._record = record
         self._credential = credential
         self._meter: Meter | None = None
-        self._settled = outgoing.ask is None
+        self._number: int | None = None  # of the request in the record, while it is under way
         self._log: dict[str, object] = {"model": known_as(outgoing.ask.model) if outgoing.ask else None, "status": None}
 
     def agent_left(self, pump: asyncio.Task[web.StreamResponse]) -> None:
@@ -95,6 +95,9 @@ class Exchange:
         return self._outgoing.ask is None or (isinstance(self._meter, StreamMeter) and self._meter.started)
 
     async def pump(self) -> web.StreamResponse:
+        ask = self._outgoing.ask
+        if ask is not None:
+            self._number = self._record.opened(at_most(ask), ask.model)
         try:
             return await self._talk()
         finally:
@@ -187,8 +190,8 @@ class Exchange:
     async def _settle(self, ending: Ending) -> None:
         """Charge what was used, once, and put it on record."""
         ask, meter = self._outgoing.ask, self._meter
-        if ask is not None and not self._settled:
-            self._settled = True
+        if ask is not None and self._number is not None:
+            number, self._number = self._number, None
             if meter is not None:
                 metered = meter.settle(ending)
                 if meter.error is not None:
@@ -197,8 +200,8 @@ class Exchange:
                     self._record.answered()
             else:
                 metered = unanswered(ask) if ending is Ending.GIVEN_UP else None
+            self._record.settled(number, metered, ask.model)
             if metered is not None:
-                self._record.charge(metered, ask.model)
                 tokens = metered.parts[0].tokens
                 self._log |= {"input_tokens": tokens.input, "output_tokens": tokens.output, "estimated": metered.estimated}
         await self._record.save()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import enum
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -54,8 +55,12 @@ def half(size: int) -> int:
 
 def unanswered(ask: Ask, seen: int = 0) -> Metered:
     """A request that went out and whose answer, or its usage, never came; `seen` are bytes of an answer without a usage."""
-    output = half(seen) if ask.stream or seen else ask.max_tokens
-    tokens = Tokens(input=min(half(ask.size), LARGEST_CONTEXT), output=min(output, LARGEST_CONTEXT))
+    return at_most(replace(ask, max_tokens=half(seen) if ask.stream or seen else ask.max_tokens))
+
+
+def at_most(ask: Ask) -> Metered:
+    """What a request may use if nobody is left to read its answer: everything it allowed."""
+    tokens = Tokens(input=min(half(ask.size), LARGEST_CONTEXT), output=min(ask.max_tokens, LARGEST_CONTEXT))
     return Metered((Part(None, tokens),), estimated=True)
 
 

@@ -2,6 +2,10 @@
 
 Changes are made in memory, at once, so that the next request is judged by them; `save` then writes the termination
 message and the journal. The journal's fsync runs in a thread of its own: it may take a while, and streams go on meanwhile.
+
+What is saved counts every request under way at the most it may use, from before its answer begins until it is settled: an
+agent that has the gateway killed (by filling its memory, say) must not get its answers for nothing. The live report
+counts only what is settled.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from stint.gateway.journal import Journal
 from stint.gateway.limit import Resource
 from stint.gateway.output import Verdict
 from stint.gateway.report import render, write_in_place
-from stint.gateway.usage import Metered, Tally
+from stint.gateway.usage import Charge, Metered, Tally
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,9 @@ class Record:
         for account in journal.unsettled:
             self._unsettled = self._unsettled.plus(account.usage.total)
         self._last_error: LastError | None = None
+        self._under_way: dict[int, tuple[Charge, ...]] = {}
+        self._requests = 0
+        self._saves: set[asyncio.Task[None]] = set()
         self._changes = 0
         self._saved = -1
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
@@ -67,10 +74,23 @@ class Record:
         if self._account.first_good_answer is None:
             self._change(replace(self._account, first_good_answer=self._time()))
 
-    def charge(self, metered: Metered, asked: str) -> None:
-        """Add what a request used; `asked` is the model it named."""
-        charges = self._prices.charge(metered, asked)
-        self._change(replace(self._account, usage=self._account.usage.add(charges, estimated=metered.estimated)))
+    def opened(self, most: Metered, asked: str) -> int:
+        """A request for the model `asked` goes out, which may use as much as `most`. Returns its number, for `settled`."""
+        self._requests += 1
+        self._under_way[self._requests] = self._prices.charge(most, asked)
+        self._changes += 1
+        saving = asyncio.create_task(self.save())
+        self._saves.add(saving)
+        saving.add_done_callback(self._saves.discard)
+        return self._requests
+
+    def settled(self, number: int, metered: Metered | None, asked: str) -> None:
+        """The request is over; add what it used, None for nothing."""
+        del self._under_way[number]
+        self._changes += 1
+        if metered is not None:
+            charges = self._prices.charge(metered, asked)
+            self._change(replace(self._account, usage=self._account.usage.add(charges, estimated=metered.estimated)))
 
     def refused_at(self, limit: Resource) -> None:
         if self._account.limit_reached is None:
@@ -91,13 +111,13 @@ class Record:
         async with self._saving:
             if self._saved == self._changes:
                 return
-            changes = self._changes
+            changes, account = self._changes, self._at_most()
             try:
-                write_in_place(self._termination_log, self.report())
+                write_in_place(self._termination_log, render(account, self._last_error, self._journal.previous))
             except OSError as problem:
                 log.warning("the termination message cannot be written", extra={"problem": problem.strerror})
             try:
-                written = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, self._account)
+                written = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, account)
                 # An agent that leaves must not leave its usage unwritten.
                 await asyncio.shield(written)
             except OSError as problem:
@@ -110,6 +130,13 @@ class Record:
     def close(self) -> None:
         self._writer.shutdown()
         self._journal.close()
+
+    def _at_most(self) -> Account:
+        """The account if every request under way used all it may."""
+        usage = self._account.usage
+        for charges in self._under_way.values():
+            usage = usage.add(charges, estimated=True)
+        return replace(self._account, usage=usage)
 
     def _change(self, account: Account) -> None:
         self._account = account

@@ -308,6 +308,24 @@ async def test_what_an_unsettled_pod_used_counts_against_the_limits_but_not_into
     assert (await after.report())["usage"]["cost"] == "0.001500"
 
 
+async def test_a_gateway_that_is_killed_has_counted_what_was_under_way(start_gateway: StartGateway, upstream: Upstream) -> None:
+    killed = await start_gateway()
+    await killed.ask()
+    upstream.answer = events(message_start(), hold=asyncio.Event())
+    asking = asyncio.create_task(killed.ask(max_tokens=700))
+    await until(lambda: killed.journal()[-1]["usage"]["requests"] == 2)
+    most = {"requests": 2, "inputTokens": 100 + (len(upstream.received[-1].body) + 1) // 2, "outputTokens": 740, "estimated": True}
+    for usage in (killed.termination_message()["usage"], killed.journal()[-1]["usage"]):
+        assert {name: usage[name] for name in most} == most
+    assert (await killed.report())["usage"]["requests"] == 1, "the live report counts what is settled"
+    # Killed: its successor finds the journal as it stands.
+    successor = await start_gateway(limits={"cost": "0.01"})
+    usage = (await successor.report())["usage"]
+    assert {name: usage[name] for name in most} == most
+    assert (await successor.ask())[0] == 429
+    asking.cancel()
+
+
 async def test_the_next_pod_starts_anew_and_reports_the_one_before(start_gateway: StartGateway) -> None:
     first = await start_gateway()
     await first.ask()

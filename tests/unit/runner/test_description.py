@@ -39,7 +39,7 @@ def test_the_document_of_the_contract_is_understood() -> None:
         ({"version": 2}, "version 2.*version 1"),
         ({"attempt": "1"}, "run.json.attempt: a whole number"),
         ({"attempt": True}, "run.json.attempt: a whole number"),
-        ({"reason": "Again"}, "run.json.reason: one of Start, Retry, Resume"),
+        ({"reason": "Whim"}, "run.json.reason: one of Start, Retry, Resume, Again"),
         ({"conversation": "../../etc/passwd"}, "run.json.conversation: a UUID"),
         ({"forkFrom": "x"}, "run.json.forkFrom: a UUID"),
         ({"promptFile": "/run/stint/inputs/prompt"}, "exactly one of prompt and promptFile"),

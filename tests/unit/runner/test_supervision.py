@@ -72,6 +72,17 @@ async def test_a_conversation_with_a_user_message_is_resumed_with_the_text_of_th
     assert "outcome of your last action is unknown" in pod.received("user")[0]["message"]["content"]
 
 
+async def test_a_finished_session_that_runs_again_is_given_its_prompt_again(pod: Pod) -> None:
+    pod.transcript(TRANSCRIPT)
+    pod.script = answered()
+
+    ended = await pod.run(reason="Again", attempt=2)
+
+    assert ended.message["resumed"] is True
+    assert "--resume=11111111-2222-5333-8444-555555555555" in pod.started()["argv"]
+    assert pod.received("user")[0]["message"]["content"] == "Fix the failing test"
+
+
 async def test_a_transcript_without_a_user_message_is_set_aside(pod: Pod) -> None:
     path = pod.transcript('{"type":"queue-operation"}\n')
     pod.script = answered()

@@ -1,0 +1,127 @@
+"""Measures, and writes docs/benchmarks.md.
+
+    python tests/perf/run.py                      everything, once
+    python tests/perf/run.py burst steady         only these
+    python tests/perf/run.py burst --runs 5       median and spread of five
+    python tests/perf/run.py burst --small        a tenth of the size: tries the benchmark out and writes no page
+    python tests/perf/run.py burst --profile      with cProfile in the controller
+    python tests/perf/run.py --check              do the last measurements keep to range.json?
+    python tests/perf/run.py --set-range          make the last measurements (five runs at least) the new range.json
+
+Needs Linux and root, like the embedded cluster. Figures of time are worth something only on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from perf import ranges, results
+from perf.benchmark import Benchmark, CannotMeasure, Outcome, Setting, say
+from perf.burst import BURST
+from perf.figures import written
+from perf.gateway import GATEWAY
+from perf.machine import BUSY, busy_share, machine
+from perf.real_pods import REAL_PODS
+from perf.scale import SCALE
+from perf.steady import STEADY
+
+BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY)}
+SMALL = 0.1
+LOOK = 3.0
+"""Seconds for which the machine is looked at before each run."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    chosen = [BENCHMARKS[name] for name in options.names] or list(BENCHMARKS.values())
+    if options.check:
+        return check(chosen)
+    if options.set_range:
+        return set_range(chosen)
+    failed = [benchmark.name for benchmark in chosen if not measure(benchmark, options)]
+    return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    found.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all", choices=[*BENCHMARKS, []])
+    found.add_argument("--runs", type=int, default=1, help="how often; the page shows median and spread")
+    found.add_argument("--small", action="store_true", help="a tenth of the size, and no page")
+    found.add_argument("--profile", action="store_true", help="cProfile in the controller; build/perf/NAME/…/controller.prof")
+    found.add_argument("--cluster", default="perf", help="name of the embedded cluster that is made for each run (default: perf)")
+    found.add_argument("--check", action="store_true", help="measure nothing: compare the last measurements with range.json")
+    found.add_argument("--set-range", action="store_true", help="measure nothing: make the last measurements the new range.json")
+    return found
+
+
+def measure(benchmark: Benchmark, options: argparse.Namespace) -> bool:
+    """All runs of one benchmark, written down; False when it cannot be measured here."""
+    setting = Setting(options.cluster, results.JSON_FOLDER / benchmark.name, SMALL if options.small else 1.0, options.profile)
+    outcomes: list[Outcome] = []
+    busy: list[float] = []
+    for number in range(options.runs):
+        busy.append(busy_share(LOOK))
+        say(f"{benchmark.name}: run {number + 1} of {options.runs}; other work uses {100 * busy[-1]:.0f} % of the cores")
+        if busy[-1] > BUSY:
+            say("the machine is not quiet: figures of time will be too high")
+        try:
+            outcomes.append(benchmark.measure(setting))
+        except CannotMeasure as reason:
+            say(f"{benchmark.name}: not measured: {reason}")
+            return False
+    command = " ".join(["python tests/perf/run.py", benchmark.name, *([f"--runs {options.runs}"] if options.runs > 1 else [])])
+    found = results.measured(benchmark, command, machine(), busy, outcomes)
+    show(benchmark, found)
+    if not options.small and not options.profile:
+        found.write()
+        results.publish(list(BENCHMARKS), {benchmark.name: results.section(benchmark, found)})
+    return True
+
+
+def show(benchmark: Benchmark, found: results.Measured) -> None:
+    """The figures on stdout."""
+    print(f"\n{benchmark.title}")
+    for figure in benchmark.figures:
+        if figure.name in found.summary:
+            summary = found.summary[figure.name]
+            spread = f"  ({written(summary.low)} – {written(summary.high)})" if summary.runs > 1 else ""
+            print(f"  {figure.title:60} {written(summary.median):>10} {figure.unit}{spread}")
+
+
+def check(chosen: list[Benchmark]) -> int:
+    """Exit code 1 when a gate is broken or nothing was measured."""
+    gates = ranges.load()
+    problems: list[str] = []
+    seen = 0
+    for benchmark in chosen:
+        found = results.read(benchmark.name)
+        if found is not None and benchmark.name in gates:
+            seen += 1
+            problems += ranges.broken(benchmark, found, gates[benchmark.name])
+    for problem in problems:
+        print(problem)
+    if not seen:
+        print("nothing to check: measure first")
+        return 1
+    print(f"{seen} benchmark{'s' if seen > 1 else ''} checked, {len(problems) or 'none'} out of range")
+    return 1 if problems else 0
+
+
+def set_range(chosen: list[Benchmark]) -> int:
+    """Gates from the last measurements of these benchmarks; the others keep theirs."""
+    gates = ranges.load()
+    try:
+        for benchmark in chosen:
+            found = results.read(benchmark.name)
+            if found is not None:
+                gates[benchmark.name] = ranges.gates_of(benchmark, found)
+    except ValueError as problem:
+        print(problem)
+        return 1
+    ranges.save(gates)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
