@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     """How often a missing Secret or ConfigMap is looked for again."""
     network_policy: NetworkPolicySettings = NetworkPolicySettings()
     agent_resources: dict[str, Any] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
-    gateway_resources: dict[str, Any] = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "128Mi"}}
+    gateway_resources: dict[str, Any] = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "192Mi"}}
 
 
 @cache

@@ -251,6 +251,8 @@ class Life(RuleBasedStateMachine):
             self.truth.check()
             if self._all_done():
                 break
+            for session in list(world.api.of(SESSIONS)):
+                self._set_free(session)
             world.pass_time(300)
         unfinished = [session for session in world.api.of(SESSIONS) if "completionTime" not in session.get("status", {})]
         assert not unfinished, f"does not end: {unfinished[0]['spec']} {unfinished[0].get('status')}"
@@ -264,10 +266,18 @@ class Life(RuleBasedStateMachine):
         world.cluster.lost_nodes.clear()
         for there in (PROVIDERS, PROFILES, SECRETS):
             self._set_there(there, True)
-        for name in NAMES:
-            self._edit(name, {"suspend": False, "limits": {"cost": "1000", "timeout": "720h"}, "ttlSecondsAfterFinished": None})
         world.deliver_all()
         world.pass_time(660)  # backoffs and the periodic list
+        for session in list(world.api.of(SESSIONS)):
+            self._set_free(session)
+
+    def _set_free(self, session: Json) -> None:
+        """What only a user can undo; nothing else is touched, because every touch makes the controller look."""
+        name, waits = session["metadata"]["name"], {one["type"]: one["reason"] for one in session.get("status", {}).get("conditions", ())}
+        if session["spec"].get("suspend"):
+            self._edit(name, {"suspend": False})
+        if waits.get("Stalled") in ("BudgetReached", "Timeout") and "completionTime" not in session["status"]:
+            self._edit(name, {"limits": {"cost": "1000", "timeout": "720h"}})
 
     def _kubelet(self, *, finish: bool) -> None:
         """One step of every pod; with ``finish`` agents come to a good end and deletions are carried out."""

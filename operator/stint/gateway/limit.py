@@ -43,6 +43,6 @@ def reached(used: Tally, limits: Limits, session: str) -> Reached | None:
 def _sentence(limit: str, used: str, session: str, resource: Resource) -> str:
     return (
         f"This attempt of session {session} may use {limit} and has used {used}. "
-        f"To let it go on, raise spec.limits.{resource} of the AgentSession (or the RateBudget it draws on); "
+        f"To let it go on, raise spec.limits.{resource} of the AgentSession; "
         "the new limit counts from the next attempt."
     )

@@ -54,6 +54,12 @@ class Remains:
         gateway = self.pod.container(GATEWAY)
         return read_report(gateway.message) if gateway else None
 
+    @cached_property
+    def gateway_error(self) -> tuple[str, str] | None:
+        """Why the gateway could not start: then nothing was let through, and there is nothing to report."""
+        gateway = self.pod.container(GATEWAY)
+        return read_init_error(gateway.message, "InputInvalid") if gateway and self.report is None else None
+
     @property
     def exit_code(self) -> int | None:
         agent = self.pod.container(AGENT)
@@ -128,6 +134,10 @@ def deadline_exceeded(remains: Remains) -> Ending | None:
     return Ending(FAILED, reasons.TIMEOUT, "limits.timeout has passed")
 
 
+def gateway_failed(remains: Remains) -> Ending | None:
+    return Ending(FAILED, *remains.gateway_error) if remains.gateway_error else None
+
+
 def init_failed(remains: Remains) -> Ending | None:
     for name in (CLONE, CONTINUE):
         container = remains.pod.container(name)
@@ -177,5 +187,5 @@ def out_of_memory(remains: Remains) -> Ending | None:
 
 Rule = Callable[[Remains], Ending | None]
 RULES: tuple[Rule, ...] = (
-    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, init_failed, failed, disrupted, out_of_memory, init_crashed,
+    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, gateway_failed, init_failed, failed, disrupted, out_of_memory, init_crashed,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from stint.sessions.ending import CANCELLED, DISRUPTED, FAILED, START_FAILED, SU
 from stint.sessions.names import conversation
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, PodFacts
+from stint.sessions.reports import Usage
 from stint.sessions.retry import MOST_DISRUPTIONS, retried, retry_at
 from stint.sessions.usage import attempt_usage, charge, correct, write_counts
 
@@ -33,7 +34,7 @@ def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tupl
     verdict = verdict or ending(seen, pod)
     status = begun(seen)
     correct(status, remains.report)
-    usage = attempt_usage(remains.report, pod, status, seen.terms)
+    usage = Usage() if remains.gateway_error else attempt_usage(remains.report, pod, status, seen.terms)
     charge(status, usage, remains.report, remains.result.turns if remains.result else 0)
     start, end = _span(pod, seen.now)
     entry = {

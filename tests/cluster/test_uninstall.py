@@ -1,0 +1,21 @@
+"""Uninstalling leaves the user's objects and nothing that hangs. It takes Stint away and puts it back."""
+
+from __future__ import annotations
+
+from cluster.bed import SYSTEM, Bed
+from cluster.sessions import finished, script, session
+
+
+def test_uninstalling_releases_finalizers_and_keeps_sessions(bed: Bed, namespace: str) -> None:
+    item = bed.kube.create(session(namespace, "kept", script({"text": "hi"})))
+    finished(bed, item)
+    bed.kube.patch("AgentSession", namespace, "kept", {"metadata": {"finalizers": ["stint.dev/settlement", "example.com/other"]}})
+    bed.helm("uninstall", "stint", "-n", SYSTEM, "--wait", "--timeout", "120s")
+    try:
+        kept = bed.kube.get("AgentSession", namespace, "kept")
+        assert kept["metadata"]["finalizers"] == ["example.com/other"]
+        assert kept["status"]["phase"] == "Succeeded"
+        assert bed.kube.find("Deployment", SYSTEM, "stint-controller") is None
+    finally:
+        bed.kube.patch("AgentSession", namespace, "kept", {"metadata": {"finalizers": None}})
+        bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
