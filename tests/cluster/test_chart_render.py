@@ -60,7 +60,7 @@ EXTREME: dict[str, Any] = {
         "dnsPorts": [1053],
         "sessions": {"blockedCIDRs": [], "extraEgress": [{"ports": [{"port": 9418}]}]},
         "controller": {
-            "metricsFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
+            "from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}],
             "egress": {
                 "apiServer": {"cidrs": ["192.0.2.1/32"], "ports": [8443]},
                 "dnsPeers": [{"ipBlock": {"cidr": "169.254.20.10/32"}}],
@@ -443,8 +443,7 @@ def test_the_library_serves_the_cluster_with_a_provider_and_profiles(helm: Helm)
     assert {manifest["metadata"]["namespace"] for manifest in manifests} == {NAMESPACE}
     assert {profile["metadata"]["name"] for profile in of_kind(manifests, "AgentProfile")} == {"bug-fixer", "pr-reviewer", "code-task"}
     assert provider["credential"] == {"type": "APIKey", "secretRef": {"name": "anthropic", "key": "api-key"}}
-    assert provider["defaultModel"] in {price["model"] for price in provider["prices"]}
-    assert all(isinstance(amount, str) for price in provider["prices"] for amount in price.values())
+    assert provider["prices"] == []
 
 
 def test_each_object_of_the_library_can_be_left_out_or_changed(helm: Helm) -> None:
@@ -459,7 +458,7 @@ def test_each_object_of_the_library_can_be_left_out_or_changed(helm: Helm) -> No
     assert named(manifests, "AgentProfile", "code-task")["spec"]["limits"] == {"cost": "3.00", "timeout": "2h"}
 
 
-def test_prices_can_be_added_changed_and_removed(helm: Helm) -> None:
+def test_prices_can_be_added(helm: Helm) -> None:
     own = {"input": "1", "output": "2", "cacheRead": "0", "cacheWrite5m": "1", "cacheWrite1h": "1"}
     manifests = helm.template("stint-library", {"provider": {"prices": {"our.model/v2": own, "claude-opus-5-5": None}}})
     prices = {price["model"]: price for price in named(manifests, "ModelProvider", "default")["spec"]["prices"]}

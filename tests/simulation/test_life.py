@@ -57,9 +57,9 @@ class Life(RuleBasedStateMachine):
         for there in (PROVIDERS, PROFILES, SECRETS):
             self._set_there(there, True)
         self.world.settle()
-        self.create("a", first, tracked=False)
-        self.create("b", second, tracked=True)
-        self.go_on(2)
+        self.create("a", first, tracked=False, delete=False)
+        self.create("b", second, tracked=True, delete=False)
+        self.go_on(2, deletions=True)
 
     def teardown(self) -> None:
         if not hasattr(self, "stack"):
@@ -82,24 +82,23 @@ class Life(RuleBasedStateMachine):
 
     # Users
 
-    @rule(name=names, spec=specs, tracked=st.booleans())
-    def create(self, name: str, spec: Json, tracked: bool) -> None:
+    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]))
+    def create(self, name: str, spec: Json, tracked: bool, delete: bool) -> None:
+        """A session comes, perhaps in the place of another of its name."""
+        if delete and self._find(name) is not None:
+            self.world.api.delete(SESSIONS, NAMESPACE, name)
         if self._find(name) is None:
             meta: Json = {"annotations": {"argocd.argoproj.io/tracking-id": "x"}} if tracked else {}
             self.world.create(SESSIONS, name, {"prompt": "x", **spec}, **meta)
-
-    @rule(name=names)
-    def delete(self, name: str) -> None:
-        if self._find(name) is not None:
-            self.world.api.delete(SESSIONS, NAMESPACE, name)
 
     @rule(
         name=names,
         change=st.one_of(
             st.fixed_dictionaries({"suspend": st.booleans()}),
-            st.fixed_dictionaries({"suspend": st.booleans()}),
-            st.just({"cancel": True}),
+            st.fixed_dictionaries({"suspend": st.just(False)}),
             st.just({"retryRequest": "again"}),
+            st.just({"retryRequest": "again"}),
+            st.just({"cancel": True}),
             st.fixed_dictionaries({"limits": st.fixed_dictionaries({"cost": st.sampled_from(["0.2", "2", "9"])})}),
             st.fixed_dictionaries({"ttlSecondsAfterFinished": st.sampled_from([None, 0, 100])}),
         ),
@@ -111,34 +110,33 @@ class Life(RuleBasedStateMachine):
             change = {"retryRequest": moment.isoformat()}
         self._edit(name, change)
 
-    @rule(resource=st.sampled_from([PROVIDERS, PROFILES, SECRETS, NETWORK_POLICIES]), there=mostly)
-    def take_away(self, resource: Resource, there: bool) -> None:
-        """What sessions need disappears, or comes back."""
-        self._set_there(resource, there)
-
-    @rule(pick=picks)
-    def delete_pod(self, pick: int) -> None:
-        for pod in self._pods(pick, "Pending", "Running", "Succeeded", "Failed"):
-            self.world.api.delete(PODS, NAMESPACE, pod["metadata"]["name"])
+    @rule(resource=st.sampled_from([PROVIDERS, PROFILES, SECRETS, NETWORK_POLICIES, PODS]), there=mostly, pick=picks)
+    def take_away(self, resource: Resource, there: bool, pick: int) -> None:
+        """What sessions need disappears, or comes back; somebody deletes a pod."""
+        if resource == PODS:
+            for pod in self._pods(pick, *(("Pending", "Running") if there else ("Succeeded", "Failed"))):
+                self.world.api.delete(PODS, NAMESPACE, pod["metadata"]["name"])
+        else:
+            self._set_there(resource, there)
 
     # The cluster
 
-    @rule(rounds=st.integers(1, 3))
-    def go_on(self, rounds: int) -> None:
-        """Everything works as it should: pods are scheduled and start, the controller sees it and acts."""
+    @rule(rounds=st.integers(1, 3), deletions=mostly)
+    def go_on(self, rounds: int, deletions: bool) -> None:
+        """Everything works as it should: pods are scheduled, start and are deleted, the controller sees it and acts."""
         for _ in range(rounds):
             self.world.deliver_all()
             self.world.work()
-            self._kubelet(finish=False)
+            self._kubelet(ends=False, deletions=deletions)
 
     @rule(error=st.sampled_from(("", *RETRIED, *FINAL)), cost=st.sampled_from(["0.01", "0.3", "0.7"]), seen=st.booleans())
     def live_through(self, error: str, cost: str, seen: bool) -> None:
         """A whole attempt; ``seen``: the controller gets to see all of it."""
-        self.go_on(3 if seen else 1)
+        self.go_on(3 if seen else 1, deletions=True)
         self.serve(0, cost)
         self.end(0, error, resets=False)
         if seen:
-            self.go_on(1)
+            self.go_on(1, deletions=True)
 
     @rule(pick=picks, cost=st.sampled_from(["0.01", "0.3", "0.7"]))
     def serve(self, pick: int, cost: str) -> None:
@@ -146,7 +144,7 @@ class Life(RuleBasedStateMachine):
             if not self.world.cluster.serve(pod, Decimal(cost)):
                 self.world.cluster.end(pod, pod_status.failure("BudgetReached"), self.world.loop.clock())
 
-    @rule(pick=picks, error=st.sampled_from(("", "", *RETRIED, *FINAL)), resets=st.booleans())
+    @rule(pick=picks, error=st.sampled_from(("", *RETRIED, *FINAL[:3])), resets=st.booleans())
     def end(self, pick: int, error: str, resets: bool) -> None:
         """An agent comes to its end; an empty error is a success."""
         details = {"resetsAt": stamp(self.world.loop.clock() + timedelta(minutes=5))} if resets and error == "RateLimited" else {}
@@ -178,20 +176,12 @@ class Life(RuleBasedStateMachine):
         for pod in self._on_nodes(pick, "Pending"):
             while_starting.get(what, _nothing)(pod)
 
-    @rule(pick=picks)
-    def finish_deletion(self, pick: int) -> None:
-        for pod in self._pods(pick, "Pending", "Running", "Succeeded", "Failed"):
-            if "deletionTimestamp" in pod["metadata"] and pod["spec"].get("nodeName") not in self.world.cluster.lost_nodes:
-                self.world.cluster.finish_deletion(pod, self.world.loop.clock())
-
-    @rule(answering=mostly)
-    def lose_nodes(self, answering: bool) -> None:
-        """Nodes that do not answer: nothing changes on them, nothing is deleted from them."""
+    @rule(answering=mostly, garbage=st.booleans())
+    def keep_house(self, answering: bool, garbage: bool) -> None:
+        """Nodes do not answer: nothing changes on them, nothing is deleted from them; the collector runs, or not."""
         self.world.cluster.lost_nodes = set() if answering else {"node-1"}
-
-    @rule()
-    def collect_garbage(self) -> None:
-        self.world.api.collect_garbage()
+        if garbage:
+            self.world.api.collect_garbage()
 
     # What the controller sees, and when
 
@@ -214,17 +204,15 @@ class Life(RuleBasedStateMachine):
     def pass_time(self, seconds: int, working: bool) -> None:
         self.world.pass_time(seconds, working=working)
 
-    @rule(seconds=st.sampled_from([10, 3600]))
-    def set_the_clock(self, seconds: int) -> None:
-        self.world.loop.jumped += timedelta(seconds=seconds)
-
-    @rule(what=st.sampled_from(["crash_before", "crash_after", "lost_answer"]), writes=st.integers(0, 3))
-    def fault(self, what: str, writes: int) -> None:
-        setattr(self.world.client, what, writes)
-
-    @rule()
-    def restart(self) -> None:
-        self.world.restart()
+    @rule(what=st.sampled_from(["crash_before", "crash_after", "lost_answer", "restart", "clock"]), number=st.integers(0, 3))
+    def fault(self, what: str, number: int) -> None:
+        """The process ends now or at one of the next writes, an answer is lost, somebody sets the clock."""
+        if what == "restart":
+            self.world.restart()
+        elif what == "clock":
+            self.world.loop.jumped += timedelta(seconds=10 * 20**number)
+        else:
+            setattr(self.world.client, what, number)
 
     @rule(seconds=st.sampled_from([0, 1, 30, 90]), most=st.integers(0, 3))
     def cut_off(self, seconds: int, most: int) -> None:
@@ -246,7 +234,7 @@ class Life(RuleBasedStateMachine):
         for _ in range(LOOKS):
             world.settle()
             world.api.collect_garbage()
-            self._kubelet(finish=True)
+            self._kubelet(ends=True, deletions=True)
             world.settle()
             self.truth.check()
             if self._all_done():
@@ -279,21 +267,21 @@ class Life(RuleBasedStateMachine):
         if waits.get("Stalled") in ("BudgetReached", "Timeout") and "completionTime" not in session["status"]:
             self._edit(name, {"limits": {"cost": "1000", "timeout": "720h"}})
 
-    def _kubelet(self, *, finish: bool) -> None:
-        """One step of every pod; with ``finish`` agents come to a good end and deletions are carried out."""
+    def _kubelet(self, *, ends: bool, deletions: bool) -> None:
+        """One step of every pod; agents come to a good end, deletions are carried out, if so wished."""
         cluster, now = self.world.cluster, self.world.loop.clock()
         for pod in cluster.pods():
             phase, node = pod["status"]["phase"], pod["spec"].get("nodeName")
             if node in cluster.lost_nodes:
                 continue
             if "deletionTimestamp" in pod["metadata"]:
-                if finish:
+                if deletions:
                     cluster.finish_deletion(pod, now)
             elif phase == "Pending" and not node:
                 cluster.schedule(pod, "node-1")
             elif phase == "Pending" and cluster.volume_is_there(pod):
                 cluster.start(pod, now)
-            elif phase == "Running" and finish:
+            elif phase == "Running" and ends:
                 cluster.end(pod, pod_status.result(text="done"), now)
 
     def _all_done(self) -> bool:

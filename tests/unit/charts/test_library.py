@@ -10,6 +10,7 @@ import yaml
 
 from stint.api.profile import ProfileSpec
 from stint.api.scalars import KIB
+from stint.providers.prices import SHIPPED
 
 PROFILES = ["bug-fixer", "code-task", "pr-reviewer"]
 each_profile = pytest.mark.parametrize("name", PROFILES)
@@ -65,15 +66,4 @@ def test_the_reviewer_cannot_edit(charts: Path) -> None:
 
 
 def test_the_default_model_has_a_price(charts: Path) -> None:
-    provider = library(charts)["provider"]
-    assert provider["defaultModel"] in provider["prices"]
-
-
-def test_prices_keep_the_proportions_of_the_price_list(charts: Path) -> None:
-    """Output costs five times the input, a cache write 1.25 and 2 times, a cache read at most a tenth: a typing error shows here."""
-    for model, price in library(charts)["provider"]["prices"].items():
-        usd = {key: Decimal(text) for key, text in price.items()}
-        assert usd["output"] == 5 * usd["input"], model
-        assert usd["cacheWrite5m"] == usd["input"] * Decimal("1.25"), model
-        assert usd["cacheWrite1h"] == 2 * usd["input"], model
-        assert 0 < usd["cacheRead"] <= usd["input"] / 10, model
+    assert library(charts)["provider"]["defaultModel"] in SHIPPED
