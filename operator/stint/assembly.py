@@ -114,6 +114,11 @@ class Assembly:
         elif resource == NETWORK_POLICIES:
             self.policies.take(item)
 
+    def found(self, resource: Resource, item: dict[str, Any]) -> None:
+        """An object of ours that we created before a crash."""
+        if resource == PODS:
+            self.pods.take(item)
+
     def missing(self, resource: Resource, uid: str) -> None:
         """An object that we wanted to delete and that is not there."""
         if resource == PODS:  # its DELETED event, with its last words, may be on its way

@@ -11,7 +11,7 @@ from cluster.bed import Bed
 from cluster.kube import Json
 from cluster.sessions import SLEEP, assert_billed_what_was_served, durable, finished, ready, script, session, talk, waiting
 
-VERIFY_FIRST = "verify"
+VERIFY_FIRST = "repeat it only if it did not happen"
 
 
 def in_a_tool(bed: Bed, namespace: str, name: str) -> Json:

@@ -39,9 +39,10 @@ specs = st.fixed_dictionaries(
     {
         "workspace": st.fixed_dictionaries({"ephemeral": st.booleans()}),
         "retry": st.fixed_dictionaries({"limit": st.integers(0, 2)}),
-        "limits": st.fixed_dictionaries({"cost": st.sampled_from(["0.5", "1", "5"])}),
+        "limits": st.fixed_dictionaries({"cost": st.sampled_from(["5", "1", "0.5"])}),
+        "suspend": st.sampled_from([False] * 7 + [True]),
     },
-    optional={"ttlSecondsAfterFinished": st.sampled_from([0, 60]), "suspend": st.just(True), "profileRef": st.just({"name": PROFILE})},
+    optional={"ttlSecondsAfterFinished": st.sampled_from([0, 60]), "profileRef": st.just({"name": PROFILE})},
 )
 
 
@@ -57,8 +58,8 @@ class Life(RuleBasedStateMachine):
         for there in (PROVIDERS, PROFILES, SECRETS):
             self._set_there(there, True)
         self.world.settle()
-        self.create("a", first, tracked=False, delete=False)
-        self.create("b", second, tracked=True, delete=False)
+        self.create("a", first, tracked=False, delete=False, seen=True)
+        self.create("b", second, tracked=True, delete=False, seen=True)
         self.go_on(2, deletions=True)
 
     def teardown(self) -> None:
@@ -82,20 +83,23 @@ class Life(RuleBasedStateMachine):
 
     # Users
 
-    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]))
-    def create(self, name: str, spec: Json, tracked: bool, delete: bool) -> None:
+    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]), seen=st.booleans())
+    def create(self, name: str, spec: Json, tracked: bool, delete: bool, seen: bool) -> None:
         """A session comes, perhaps in the place of another of its name."""
         if delete and self._find(name) is not None:
             self.world.api.delete(SESSIONS, NAMESPACE, name)
         if self._find(name) is None:
             meta: Json = {"annotations": {"argocd.argoproj.io/tracking-id": "x"}} if tracked else {}
             self.world.create(SESSIONS, name, {"prompt": "x", **spec}, **meta)
+        self._see(seen)
 
     @rule(
         name=names,
+        seen=st.booleans(),
         change=st.one_of(
-            st.fixed_dictionaries({"suspend": st.booleans()}),
-            st.fixed_dictionaries({"suspend": st.just(False)}),
+            st.just({"suspend": False}),
+            st.just({"suspend": False}),
+            st.just({"suspend": True}),
             st.just({"retryRequest": "again"}),
             st.just({"retryRequest": "again"}),
             st.just({"cancel": True}),
@@ -103,21 +107,23 @@ class Life(RuleBasedStateMachine):
             st.fixed_dictionaries({"ttlSecondsAfterFinished": st.sampled_from([None, 0, 100])}),
         ),
     )
-    def edit(self, name: str, change: Json) -> None:
+    def edit(self, name: str, change: Json, seen: bool) -> None:
         if "retryRequest" in change:
             self.reruns += 1
             moment = self.world.loop.clock() + timedelta(seconds=self.reruns, microseconds=500_000)
             change = {"retryRequest": moment.isoformat()}
         self._edit(name, change)
+        self._see(seen)
 
-    @rule(resource=st.sampled_from([PROVIDERS, PROFILES, SECRETS, NETWORK_POLICIES, PODS]), there=mostly, pick=picks)
-    def take_away(self, resource: Resource, there: bool, pick: int) -> None:
+    @rule(resource=st.sampled_from([PROVIDERS, PROFILES, SECRETS, NETWORK_POLICIES, PODS]), there=mostly, pick=picks, seen=st.booleans())
+    def take_away(self, resource: Resource, there: bool, pick: int, seen: bool) -> None:
         """What sessions need disappears, or comes back; somebody deletes a pod."""
         if resource == PODS:
             for pod in self._pods(pick, *(("Pending", "Running") if there else ("Succeeded", "Failed"))):
                 self.world.api.delete(PODS, NAMESPACE, pod["metadata"]["name"])
         else:
             self._set_there(resource, there)
+        self._see(seen)
 
     # The cluster
 
@@ -128,15 +134,14 @@ class Life(RuleBasedStateMachine):
             self.world.deliver_all()
             self.world.work()
             self._kubelet(ends=False, deletions=deletions)
+        self._see(True)
 
     @rule(error=st.sampled_from(("", *RETRIED, *FINAL)), cost=st.sampled_from(["0.01", "0.3", "0.7"]), seen=st.booleans())
     def live_through(self, error: str, cost: str, seen: bool) -> None:
         """A whole attempt; ``seen``: the controller gets to see all of it."""
-        self.go_on(3 if seen else 1, deletions=True)
+        self.go_on(3 if seen else 2, deletions=True)
         self.serve(0, cost)
-        self.end(0, error, resets=False)
-        if seen:
-            self.go_on(1, deletions=True)
+        self.end(0, error, resets=False, seen=seen)
 
     @rule(pick=picks, cost=st.sampled_from(["0.01", "0.3", "0.7"]))
     def serve(self, pick: int, cost: str) -> None:
@@ -144,16 +149,21 @@ class Life(RuleBasedStateMachine):
             if not self.world.cluster.serve(pod, Decimal(cost)):
                 self.world.cluster.end(pod, pod_status.failure("BudgetReached"), self.world.loop.clock())
 
-    @rule(pick=picks, error=st.sampled_from(("", *RETRIED, *FINAL[:3])), resets=st.booleans())
-    def end(self, pick: int, error: str, resets: bool) -> None:
+    @rule(pick=picks, error=st.sampled_from(("", *RETRIED, *FINAL[:3])), resets=st.booleans(), seen=st.booleans())
+    def end(self, pick: int, error: str, resets: bool, seen: bool) -> None:
         """An agent comes to its end; an empty error is a success."""
         details = {"resetsAt": stamp(self.world.loop.clock() + timedelta(minutes=5))} if resets and error == "RateLimited" else {}
         words = pod_status.failure(error, **details) if error else pod_status.result(text="done")
         for pod in self._on_nodes(pick, "Running"):
             self.world.cluster.end(pod, words, self.world.loop.clock())
+        self._see(seen)
 
-    @rule(pick=picks, what=st.sampled_from(["crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config"]))
-    def trouble(self, pick: int, what: str) -> None:
+    @rule(
+        pick=picks,
+        what=st.sampled_from(["crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config"]),
+        seen=st.booleans(),
+    )
+    def trouble(self, pick: int, what: str, seen: bool) -> None:
         cluster, now = self.world.cluster, self.world.loop.clock()
         while_running: dict[str, Callable[[Json], Any]] = {
             "crash": lambda pod: cluster.end(pod, "", now),
@@ -175,6 +185,7 @@ class Life(RuleBasedStateMachine):
             while_running.get(what, _nothing)(pod)
         for pod in self._on_nodes(pick, "Pending"):
             while_starting.get(what, _nothing)(pod)
+        self._see(seen)
 
     @rule(answering=mostly, garbage=st.booleans())
     def keep_house(self, answering: bool, garbage: bool) -> None:
@@ -298,6 +309,12 @@ class Life(RuleBasedStateMachine):
         self.truth.check()
 
     # Short words
+
+    def _see(self, seen: bool) -> None:
+        """The controller learns of everything and acts, if ``seen``."""
+        if seen:
+            self.world.deliver_all()
+            self.world.work()
 
     def _find(self, name: str) -> Json | None:
         return self.world.api.objects.get((SESSIONS.plural, NAMESPACE, name))

@@ -24,7 +24,10 @@ class Memory(Protocol):
     """The caches, which learn of our own writes before any watch tells them."""
 
     def feed(self, resource: Resource, item: dict[str, Any]) -> None:
-        """An object as the API server answered it."""
+        """An object as the API server answered it to a write of ours: no news to whoever made the plan."""
+
+    def found(self, resource: Resource, item: dict[str, Any]) -> None:
+        """An object of ours that was there already; how far it has come is news."""
 
     def missing(self, resource: Resource, uid: str) -> None:
         """An object that the API server does not have."""
@@ -119,7 +122,7 @@ async def _adopt(client: KubeClient, creation: Create, target: Target, memory: M
     there = await client.get(creation.resource, meta["namespace"], meta["name"])
     owner = meta.get("annotations", {}).get("stint.dev/owner-uid") or target.meta["uid"]
     if owner in owners(there):
-        memory.feed(creation.resource, there)
+        memory.found(creation.resource, there)
         return None
     kind = creation.manifest["kind"]
     return Refusal(kind, meta["name"], NAME_TAKEN, f"a {kind} named {meta['name']} exists and belongs to something else")

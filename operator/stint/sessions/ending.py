@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 from stint import canonical
 from stint.sessions import reasons
+from stint.sessions.evidence import has_run
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, CLONE, CONTINUE, GATEWAY, PodFacts
 from stint.sessions.reports import Report, Result, last_result, read_init_error, read_report, read_result
@@ -164,6 +165,19 @@ def failed(remains: Remains) -> Ending | None:
     return Ending(FAILED, result.error_class, result.error_message, result.api_status, result.resets_at)
 
 
+def never_started(remains: Remains) -> Ending | None:
+    """It was deleted because limits.startTimeout had passed; what kept it from starting is in the status if it had a name."""
+    seen, pod = remains.seen, remains.pod
+    limit = timedelta(seconds=seen.terms.start_timeout) if seen.terms else None
+    if limit is None or pod.created is None or seen.now < pod.created + limit or has_run(pod, seen.status):
+        return None
+    waiting = seen.status.get("waitingFor") or {}
+    told = next((one.get("message", "") for one in seen.status.get("conditions") or () if one["type"] == "Ready"), "")
+    named = waiting.get("kind") == "Pod" and waiting.get("name") == pod.name
+    why = f"{waiting.get('reason')}: {told}" if named else "its containers were not created in time; see the Events of the pod"
+    return Ending(START_FAILED, reasons.START_TIMEOUT, f"pod {pod.name} did not start within limits.startTimeout: {why}")
+
+
 def disrupted(remains: Remains) -> Ending | None:
     pod = remains.pod
     if pod.disrupted is not None:
@@ -187,5 +201,16 @@ def out_of_memory(remains: Remains) -> Ending | None:
 
 Rule = Callable[[Remains], Ending | None]
 RULES: tuple[Rule, ...] = (
-    succeeded, limit_reached, cancelled, suspended, deadline_exceeded, gateway_failed, init_failed, failed, disrupted, out_of_memory, init_crashed,
-)  # fmt: skip
+    succeeded,
+    limit_reached,
+    cancelled,
+    suspended,
+    deadline_exceeded,
+    gateway_failed,
+    init_failed,
+    failed,
+    never_started,
+    disrupted,
+    out_of_memory,
+    init_crashed,
+)

@@ -8,7 +8,7 @@ from stint.api.base import API_VERSION
 from stint.engine.act import Target
 from stint.engine.controller import Look
 from stint.engine.keys import Key
-from stint.engine.plan import Refusal
+from stint.engine.plan import Plan, Refusal
 from stint.engine.waiters import Waiters
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.names import KIND
@@ -17,9 +17,10 @@ from stint.sessions.observed import Observed
 from stint.sessions.plan import plan
 
 
-def awaited(seen: Observed) -> set[tuple[str, str]]:
+def awaited(seen: Observed, decided: Plan) -> set[tuple[str, str]]:
     """What may let a session start that does not start now: its profile, its provider, the session it continues."""
-    if seen.pod is not None or seen.finished or seen.spec is None:
+    status = seen.status if decided.status is None else decided.status
+    if seen.pod is not None or status.get("completionTime") or seen.spec is None:
         return set()
     profile, source = seen.spec.profile_ref, seen.spec.continue_from
     found = {("AgentProfile", profile.name)} if profile else set()
@@ -45,7 +46,7 @@ class Sessions:
         if not self._world.sessions.is_current(seen.item):
             return None  # it changed while we looked around, and that change has put it in line again
         decided = plan(seen)
-        self._waiters.wait(key, awaited(seen))
+        self._waiters.wait(key, awaited(seen, decided))
         return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
 
     def vanished(self, key: Key, uid: str) -> None:

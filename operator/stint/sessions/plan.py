@@ -13,7 +13,7 @@ from stint.engine.plan import Create, Delete, EventRecord, Plan, Stalled, Waitin
 from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
 from stint.sessions import reasons
 from stint.sessions.conditions import Facts, conditions, phase
-from stint.sessions.ending import CANCELLED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains
+from stint.sessions.ending import CANCELLED, SUCCEEDED, SUSPENDED, Ending, Remains
 from stint.sessions.expiry import expire
 from stint.sessions.holds import backing_off, hold
 from stint.sessions.names import conversation
@@ -92,11 +92,8 @@ def _starting(seen: Observed, pod: PodFacts) -> Plan:
     """Nothing is written while a pod starts as pods do; a problem is named; and it may not take for ever."""
     deadline = (pod.created or seen.now) + timedelta(seconds=seen.terms.start_timeout if seen.terms else UNKNOWN_START_TIMEOUT)
     problem = pod.problem
-    if seen.now >= deadline:
-        why = f"{problem[0]}: {problem[1]}" if problem else "its containers were not created in time; see `kubectl describe pod`"
-        verdict = Ending(START_FAILED, reasons.START_TIMEOUT, f"pod {pod.name} did not start within limits.startTimeout: {why}")
-        status, verdict = settle(seen, pod, verdict)
-        return _settled(seen, status, verdict, (), (_delete(pod),))
+    if seen.now >= deadline:  # settled when the pod is gone: it might start at this very moment
+        return Plan(delete=(_delete(pod),))
     told = (seen.status.get("waitingFor") or {}).get("reason")
     if told == (problem[0] if problem else None):  # the words of a problem change with every try; its name is what matters
         return Plan(look_again=deadline)

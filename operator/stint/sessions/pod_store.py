@@ -39,7 +39,8 @@ class PodStore:
 
     def _keep(self, facts: PodFacts, news: bool = True) -> None:
         if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):
-            self._forget(facts)  # nobody is left to settle it
+            self._forget(facts)  # nobody is left to settle it, but another session may wait for its name
+            self._changed(Key(KIND, facts.namespace, facts.session))
             return
         self._pods[facts.uid] = facts
         self._by_session.setdefault(facts.owner_uid, set()).add(facts.uid)

@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 
 from stint.api.status import HISTORY, MODELS
-from stint.sessions.pod_facts import AGENT, PodFacts
+from stint.sessions.evidence import has_run
+from stint.sessions.pod_facts import PodFacts
 from stint.sessions.reports import COUNTS, Report, Usage, read_usage
 from stint.sessions.resolve import Resolved
 
@@ -66,14 +67,6 @@ def attempt_usage(report: Report | None, pod: PodFacts, status: Mapping[str, Any
     if report is not None:
         return report.usage
     return reservation(status, pod, terms) if has_run(pod, status) else Usage()
-
-
-def has_run(pod: PodFacts, status: Mapping[str, Any]) -> bool:
-    """Whether the agent may have run: its container says so, kubelet lost track of it, nobody watched, or the status has seen it run."""
-    agent = pod.container(AGENT)
-    if agent is not None and (agent.started is not None or agent.running_since is not None or agent.exit_code is not None):
-        return True
-    return (pod.unwatched and bool(pod.node)) or (status.get("attempt") == pod.attempt and "podUID" in status)
 
 
 def charge(status: Status, usage: Usage, report: Report | None, turns: int) -> None:

@@ -1,0 +1,35 @@
+"""The audit log is the judge of how much is written, so it must be read right."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from perf import writes
+
+
+def line(user: str, verb: str, resource: str, subresource: str | None = None, code: int = 200) -> str:
+    place = {"resource": resource, "namespace": "bench", **({"subresource": subresource} if subresource else {})}
+    return json.dumps({"user": {"username": user}, "verb": verb, "objectRef": place, "responseStatus": {"code": code}})
+
+
+def test_writes_are_counted_by_verb_and_resource_of_one_user_and_refusals_apart() -> None:
+    lines = [
+        line("stint", "create", "pods"),
+        line("stint", "create", "pods", code=409),
+        line("stint", "patch", "agentsessions", "status"),
+        line("stint", "patch", "agentsessions", "status"),
+        line("other", "create", "pods"),
+        '{"user": {"userna',
+    ]
+    assert writes.count(lines, "stint") == {"create pods": 1, "create pods (409)": 1, "patch agentsessions/status": 2}
+
+
+def test_only_what_comes_later_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writes, "LATE", 0.0)
+    file = tmp_path / "audit.log"
+    file.write_text(line("stint", "create", "pods") + "\n")
+    log = writes.AuditLog(file)
+    with file.open("a") as stream:
+        stream.write(line("stint", "delete", "pods") + "\n")
+    assert log.writes("stint") == {"delete pods": 1}
