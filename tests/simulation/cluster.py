@@ -37,6 +37,8 @@ class Life:
     served: Decimal = Decimal(0)
     requests: int = 0
     limit_reached: bool = False
+    overshoot: Decimal = Decimal(0)
+    """What the last answer that was let through used beyond the limit: nobody knows that before it has come."""
     started: datetime | None = None
     writing: bool = False
     """Its containers run."""
@@ -106,6 +108,7 @@ class Cluster:
             return False
         life.served += cost
         life.requests += 1
+        life.overshoot = max(Decimal(0), -self._left(life))
         return True
 
     def _left(self, life: Life) -> Decimal:

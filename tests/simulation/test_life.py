@@ -28,6 +28,7 @@ NAMES = ("a", "b")
 PROFILE = "p"
 RETRIED = ("Overloaded", "ServerError", "ProviderUnreachable", "AgentCrashed", "OutputInvalid", "RateLimited", "ToolsUnavailable")
 FINAL = ("AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound", "ContextTooLarge", "MaxTurns", "Timeout", "BudgetReached")
+TROUBLES = ("crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config")
 MANY = 1_000_000
 LOOKS = 80
 """So many rounds may it take until everything has ended."""

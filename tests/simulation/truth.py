@@ -93,7 +93,8 @@ class Truth:
         usage = status.get("usage") or {}
         total = Decimal(usage.get("cost", "0"))
         if usage.get("estimated"):
-            assert total >= served, f"estimated at {total}, but {served} was served"
+            beyond = sum((life.overshoot for uid in past.counted if (life := self._life(uid))), Decimal(0))
+            assert total + beyond >= served, f"estimated at {total}, but {served} was served"
         else:
             assert total == served, f"{total} stands in the status, {served} was served"
         for entry in status.get("history") or ():
