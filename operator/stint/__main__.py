@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 
 USAGE = "usage: stint controller | gateway | release-finalizers"
@@ -20,6 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
             setup(settings().log_level)
             return asyncio.run(controller())
         case ["gateway"]:
+            # Process 1 ignores a SIGTERM that nobody handles, and imports take a moment.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
             from stint.gateway.app import main as gateway
 
             return gateway()

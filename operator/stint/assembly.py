@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from functools import partial
 from typing import Any
 
@@ -82,7 +83,7 @@ class Assembly:
         kinds: list[Kind] = [Sessions(world, self.waiters), Profiles(profiles), Providers(providers, presence, settings)]
         self.controller = Controller(self.client, self.queue, self, kinds)
         self.filled = False
-        self.health = Health(lambda: self.filled, lambda: len(self.queue), lambda: self.controller.last_progress)
+        self.health = Health(lambda: self.filled, lambda: len(self.queue) if self.filled else 0, lambda: self.controller.last_progress)
         self.stop_flag = asyncio.Event()
         self.failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -144,6 +145,7 @@ class Assembly:
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
+            self.controller.last_progress = time.monotonic()
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
             group.create_task(self._resync())
             await self.controller.run(self.settings.workers)

@@ -48,6 +48,8 @@ async def release(client: KubeClient) -> tuple[int, int]:
             try:
                 await client.patch(SESSIONS, meta["namespace"], meta["name"], body)
                 released += 1
+            except NotFound:
+                continue  # it has gone by itself
             except (ApiError, Unreachable) as failure:
                 failed += 1
                 log.warning("%s/%s keeps its finalizer: %s", meta["namespace"], meta["name"], failure)

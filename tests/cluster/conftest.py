@@ -40,6 +40,8 @@ def bed(cluster: Cluster) -> Iterator[Bed]:
     if kube.find("Namespace", "", MOCK) is None:
         kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MOCK}})
     bed.kubectl("apply", "-n", MOCK, "-f", "-", stdin=manifest.replace("MOCKAPI_IMAGE", bed.images["mockapi"]))
+    pinned = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "node1"}}}}}  # tests take node2 away
+    kube.patch("Deployment", MOCK, "mockapi", pinned)
     bed.kubectl("rollout", "status", "-n", MOCK, "deployment/mockapi", "--timeout=60s")
     bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
     bed.kubectl("apply", "-f", "-", stdin=PROVIDER)

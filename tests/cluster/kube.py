@@ -61,7 +61,7 @@ class Kube:
     def raw(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> urllib3.BaseHTTPResponse:
         """One request; the answer as it comes."""
         data = None if body is None else json.dumps(body)
-        return self._pool.request(method, self._host + path, body=data, headers={**self._headers, "Content-Type": content_type}, timeout=30.0)
+        return self._pool.request(method, self._host + path, body=data, headers={**self._headers, "Content-Type": content_type}, timeout=300.0)
 
     def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Json:
         answer = self.raw(method, path, body, content_type)

@@ -87,7 +87,7 @@ def test_a_token_opens_a_private_repository_and_stays_out_of_the_agents_sight(be
 def test_a_clone_that_fails_says_why(bed: Bed, namespace: str, git: str) -> None:
     done = finished(bed, bed.kube.create(working_on({"url": f"{git}/private.git"}, namespace, "stranger", "hi")))
     assert done["status"]["result"]["error"]["class"] == "CloneFailed"
-    assert "private.git" in done["status"]["result"]["error"]["message"]
+    assert "could not read Username" in done["status"]["result"]["error"]["message"]
 
 
 def test_a_hostile_repository_redirects_nothing_runs_no_hook_and_starts_no_server(bed: Bed, namespace: str, git: str) -> None:

@@ -1,7 +1,7 @@
 """Measures, and writes docs/benchmarks.md.
 
-    python tests/perf/run.py                      everything, once
-    python tests/perf/run.py burst steady         only these
+    python tests/perf/run.py                      everything, once (`make bench`)
+    python tests/perf/run.py burst steady         only these (`make bench ARGS="burst steady"`)
     python tests/perf/run.py burst --runs 5       median and spread of five
     python tests/perf/run.py burst --small        a tenth of the size: tries the benchmark out and writes no page
     python tests/perf/run.py burst --profile      with cProfile in the controller
@@ -70,7 +70,8 @@ def measure(benchmark: Benchmark, options: argparse.Namespace) -> bool:
         except CannotMeasure as reason:
             say(f"{benchmark.name}: not measured: {reason}")
             return False
-    command = " ".join(["python tests/perf/run.py", benchmark.name, *([f"--runs {options.runs}"] if options.runs > 1 else [])])
+    words = " ".join([benchmark.name, *([f"--runs {options.runs}"] if options.runs > 1 else [])])
+    command = f'make bench ARGS="{words}"'
     found = results.measured(benchmark, command, machine(), busy, outcomes)
     show(benchmark, found)
     if not options.small and not options.profile:

@@ -10,6 +10,8 @@ from stint.api.env import NOT_RESERVED
 from stint.api.scalars import KIB, LabelValue, Name, Quantity, map_list, matching, plain_list
 from stint.api.scheduling import Affinity, Toleration, TopologySpreadConstraint
 
+SYSTEM_PRIORITY = "name a PriorityClass of your own; the cluster's own classes (system-...) would let agents displace everything else"
+
 ResourceList = Annotated[dict[str, Quantity], Schema(maxProperties=16)]
 
 
@@ -77,7 +79,9 @@ class PodTemplate(Model):
     service_account_name: Name | None = Field(
         None, description="ServiceAccount of the pod, for image pull secrets and workload identity. Its API token is never mounted."
     )
-    priority_class_name: Name | None = Field(None, description="PriorityClass of the pod on its node.")
+    priority_class_name: Annotated[Name, Schema(Rule("!self.startsWith('system-')", SYSTEM_PRIORITY))] | None = Field(
+        None, description="PriorityClass of the pod on its node; not one of the cluster's own (system-…)."
+    )
     image_pull_secrets: Annotated[list[LocalReference], map_list("name", 16)] | None = Field(None, description="Secrets for pulling the images.")
     env_from: Annotated[list[EnvFrom], plain_list(16)] | None = Field(
         None, description="Variables of the agent from whole ConfigMaps and Secrets. Names that Stint reserves are left out."

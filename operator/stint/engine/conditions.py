@@ -45,7 +45,7 @@ def merge(old: Iterable[dict[str, Any]], new: Iterable[Condition], generation: i
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, as Kubernetes writes it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def moment(text: str | None) -> datetime | None:

@@ -69,6 +69,7 @@ class Controller:
     async def _work(self) -> None:
         while True:
             key = await self._queue.take()
+            self.last_progress = time.monotonic()
             try:
                 await self.reconcile(key)
             finally:

@@ -25,6 +25,7 @@ class WorkQueue:
     def __init__(self) -> None:
         self._line: deque[Key] = deque()
         self._bookkeeping: deque[Key] = deque()
+        self._second: set[Key] = set()
         self._taken = 0
         self._waiting: set[Key] = set()
         self._held: set[Key] = set()
@@ -43,7 +44,13 @@ class WorkQueue:
         elif key not in self._waiting:
             self._waiting.add(key)
             (self._bookkeeping if bookkeeping else self._line).append(key)
+            if bookkeeping:
+                self._second.add(key)
             self._arrived.set()
+        elif not bookkeeping and key in self._second:  # a user's change does not wait behind news of pods
+            self._second.discard(key)
+            self._bookkeeping.remove(key)
+            self._line.append(key)
 
     def add_later(self, key: Key, seconds: float) -> None:
         """Look at this key in so many seconds; replaces what was scheduled before."""
@@ -59,6 +66,7 @@ class WorkQueue:
         second = self._bookkeeping and (not self._line or self._taken % TURNS == 0)
         key = (self._bookkeeping if second else self._line).popleft()
         self._waiting.discard(key)
+        self._second.discard(key)
         self._held.add(key)
         self._cancel(key)
         return key

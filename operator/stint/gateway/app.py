@@ -12,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -34,7 +36,16 @@ log = logging.getLogger(__name__)
 
 AGENT_HOST = "127.0.0.1"
 MAX_OUTPUT = 4 << 20  # bytes
+MOST_CONNECTIONS = 128  # on each port
 HANG_UP = 0.5  # seconds that connections get to close, once their answers have ended
+
+
+class CannotListen(Exception):
+    """A port is taken. The agent shares the network and may have taken it, so what was used so far must not be forgotten over it."""
+
+    def __init__(self, problem: OSError, report: bytes) -> None:
+        super().__init__(str(problem))
+        self.report = report
 
 
 class Gateway:
@@ -47,15 +58,20 @@ class Gateway:
         self._check = OutputCheck(config.output_schema)
         self._client = provider_client(settings.read_timeout)
         self._proxy = Proxy(config, credential, self._record, self._client)
+        self._servers: list[asyncio.Server] = []
         self._warming: asyncio.Task[None] | None = None
         self._agent = _runner([web.route("POST", "/stint/output", self._submit), web.route("*", "/{path:.*}", self._proxy.handle)])
         self._outside = _runner([web.get("/report", self._report), web.get("/ready", self._ready), web.get("/healthz", _healthz)])
 
     async def start(self) -> None:
-        """Raises OSError if a port is taken."""
+        """Raises CannotListen if a port is taken."""
         await self._record.save()
-        self.report_port = await _listen(self._outside, self._settings.report_host, self._settings.report_port)
-        self.agent_port = await _listen(self._agent, AGENT_HOST, self._settings.agent_port)
+        try:
+            self._servers.append(await _listen(self._outside, self._settings.report_host, self._settings.report_port))
+            self._servers.append(await _listen(self._agent, AGENT_HOST, self._settings.agent_port))
+            self.report_port, self.agent_port = map(_port, self._servers)
+        except OSError as problem:
+            raise CannotListen(problem, self._record.report()) from problem
         self._warming = asyncio.create_task(self._proxy.warm())
         log.info("ready to serve", extra={"agent_port": self.agent_port, "report_port": self.report_port})
 
@@ -63,8 +79,8 @@ class Gateway:
         self._proxy.closing = True
         if self._warming is not None:
             self._warming.cancel()
-        for site in list(self._agent.sites):
-            await site.stop()
+        for server in self._servers:
+            server.close()
         if self._proxy.pumps:
             _, late = await asyncio.wait(self._proxy.pumps, timeout=self._settings.drain)
             for pump in late:
@@ -107,11 +123,26 @@ def _runner(routes: list[web.RouteDef]) -> web.AppRunner:
     return web.AppRunner(app, access_log=None, handler_cancellation=True, auto_decompress=False, shutdown_timeout=HANG_UP)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
-    """Serve there; the port is the kernel's choice for 0."""
+class HangUp(asyncio.Protocol):
+    """For a connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> asyncio.Server:
+    """Serve there, to so many connections at most: an agent that opens thousands must not use up descriptors and memory."""
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
-    return int(runner.addresses[0][1])
+    server = runner.server
+    assert server is not None
+    return await asyncio.get_running_loop().create_server(
+        lambda: server() if len(server.connections) < MOST_CONNECTIONS else HangUp(), host, port, reuse_address=True
+    )
+
+
+def _port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
 
 
 async def serve(settings: Settings, config: GatewayConfig, credential: Credential) -> None:
@@ -129,6 +160,14 @@ async def serve(settings: Settings, config: GatewayConfig, credential: Credentia
         await gateway.stop()
 
 
+def _failure(problem: Exception) -> dict[str, Any]:
+    """Why it cannot start, beside the report as far as there is one: without usage nobody may take it for an attempt that cost nothing."""
+    document: dict[str, Any] = {"version": VERSION}
+    if isinstance(problem, CannotListen):
+        document = orjson.loads(problem.report) | {"previous": [], "lastError": None}
+    return document | {"error": {"class": "InputInvalid", "message": bounded(f"The gateway cannot start: {problem}", 128)}}
+
+
 def main() -> int:
     """`stint gateway`: 0 after a clean end, 1 if it cannot start, with the reason in the termination message."""
     termination_log = termination_log_in(os.environ)
@@ -138,11 +177,12 @@ def main() -> int:
             raise ConfigError("the variable POD_UID is not set; it names this pod in the usage journal")
         config = load(settings.config_file)
         credential = Credential(settings.credential_file)
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         set_up(config.session, config.attempt, credential.redact)
         asyncio.run(serve(settings, config, credential))
-    except (ConfigError, OSError) as problem:
-        # No report: one without usage would be taken for an attempt that cost nothing.
-        error = {"version": VERSION, "error": {"class": "InputInvalid", "message": bounded(f"The gateway cannot start: {problem}")}}
+    except (ConfigError, OSError, CannotListen) as problem:
+        error = _failure(problem)
         sys.stderr.buffer.write(orjson.dumps(error) + b"\n")
         try:
             write_in_place(termination_log, orjson.dumps(error))

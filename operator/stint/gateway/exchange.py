@@ -30,6 +30,7 @@ from stint.gateway.usage import known_as
 
 log = logging.getLogger(__name__)
 
+NOT_ON_RECORD = "The usage of this request cannot be put on record. Free space on the session's volume"
 MAX_SMALL_BODY = 256 << 10  # bytes
 LARGE_BODY = 1 << 20  # bytes; a larger one is handed over in pieces, so that other streams go on meanwhile
 
@@ -99,11 +100,19 @@ class Exchange:
         if ask is not None:
             self._number = self._record.opened(at_most(ask), ask.model)
         try:
+            if ask is not None and not await self._on_record():
+                await self._settle(Ending.HUNG_UP)
+                return Refusal(503, "api_error", f"{NOT_ON_RECORD} ({self._record.broken}).", retry=True).response()
             return await self._talk()
         finally:
             # Not settled yet means cancelled: the agent left, or the gateway is being stopped.
             await self._settle(Ending.GIVEN_UP)
             log.info("request", extra=self._log)
+
+    async def _on_record(self) -> bool:
+        """Nothing is sent before it stands in the journal: a gateway killed after the answer would have forgotten it."""
+        await self._record.save()
+        return self._record.broken is None
 
     async def _talk(self) -> web.StreamResponse:
         out = self._outgoing

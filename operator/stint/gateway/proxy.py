@@ -22,6 +22,7 @@ from stint.gateway.errors import LastError, Refusal, Refused
 from stint.gateway.exchange import Agent, Exchange, Outgoing, beginning
 from stint.gateway.headers import to_provider
 from stint.gateway.record import Record
+from stint.gateway.room import Room
 from stint.gateway.usage import known_as
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Proxy:
         self._client = client
         self.pumps: set[asyncio.Task[web.StreamResponse]] = set()
         self.closing = False
+        self._room = Room(MAX_BODY)
 
     async def warm(self) -> None:
         """Open a connection before the first request needs it. Without the credential; any answer will do.
@@ -93,13 +95,15 @@ class Proxy:
                 return web.json_response({"message": "hello"})
             case "POST", "/v1/messages":
                 self._record.arrived()
-                body = await body_of(request, MAX_BODY)
-                ask = admit.read(body)
-                await self._check_journal()
-                self._check(ask)
-                return await self._forward(request, body, ask)
+                async with self._room.of(_announced(request)):
+                    body = await body_of(request, MAX_BODY)
+                    ask = admit.read(body)
+                    await self._check_journal()
+                    self._check(ask)
+                    return await self._forward(request, body, ask)
             case "POST", "/v1/messages/count_tokens":
-                return await self._forward(request, await body_of(request, MAX_BODY), None)
+                async with self._room.of(_announced(request)):
+                    return await self._forward(request, await body_of(request, MAX_BODY), None)
             case "GET", _ if _MODELS.fullmatch(path):
                 return await self._forward(request, None, None)
         message = f"{known_as(f'{request.method} {path}')} does not pass this gateway, which lets through only what it can meter: {PASSES}."
@@ -145,6 +149,11 @@ class Proxy:
         except asyncio.CancelledError:
             exchange.agent_left(pump)
             raise
+
+
+def _announced(request: web.Request) -> int:
+    """Bytes that the body may need; all there may be when it does not say."""
+    return MAX_BODY if request.content_length is None else request.content_length
 
 
 async def body_of(request: web.Request, most: int) -> bytes:

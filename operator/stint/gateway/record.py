@@ -24,7 +24,7 @@ from stint.gateway.errors import LastError
 from stint.gateway.journal import Journal
 from stint.gateway.limit import Resource
 from stint.gateway.output import Verdict
-from stint.gateway.report import render, write_in_place
+from stint.gateway.report import MessageFile, render
 from stint.gateway.usage import Charge, Metered, Tally
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Record:
     def __init__(self, config: GatewayConfig, journal: Journal, termination_log: Path, now: Callable[[], datetime] = utc_now) -> None:
         self._prices = config.prices
         self._journal = journal
-        self._termination_log = termination_log
+        self._message = MessageFile(termination_log)
         self._now = now
         self._account = journal.own or Account(pod=journal.pod, attempt=config.attempt)
         self._unsettled = Tally()
@@ -113,16 +113,13 @@ class Record:
                 return
             changes, account = self._changes, self._at_most()
             try:
-                write_in_place(self._termination_log, render(account, self._last_error, self._journal.previous))
-            except OSError as problem:
-                log.warning("the termination message cannot be written", extra={"problem": problem.strerror})
-            try:
+                self._message.write(render(account, self._last_error, self._journal.previous))
                 written = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, account)
                 # An agent that leaves must not leave its usage unwritten.
                 await asyncio.shield(written)
             except OSError as problem:
                 self.broken = str(problem.strerror)
-                log.error("the usage journal cannot be written", extra={"problem": self.broken})
+                log.error("the usage cannot be put on record", extra={"problem": self.broken})
                 return
             self.broken = None
             self._saved = changes
@@ -130,6 +127,7 @@ class Record:
     def close(self) -> None:
         self._writer.shutdown()
         self._journal.close()
+        self._message.close()
 
     def _at_most(self) -> Account:
         """The account if every request under way used all it may."""

@@ -48,17 +48,31 @@ def shrinking(by_model: Mapping[str, Tally]) -> Iterator[dict[str, Tally]]:
         yield {**{name: by_model[name] for name in names[:kept]}, OTHER: rest}
 
 
-def write_in_place(path: Path, text: bytes) -> None:
-    """Rewrite a file that is bind-mounted, which therefore cannot be replaced by another. Raises OSError.
+class MessageFile:
+    """The termination message: a bind-mounted file, which therefore cannot be replaced by another. Raises OSError.
 
-    One write covers the former text, padded with spaces, before the file is cut: killed in between, it is still JSON.
+    It stays open, because an agent can use up all the file descriptors that this process may have.
     """
-    file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+
+    def write(self, text: bytes) -> None:
+        """Rewrite it. One write covers the former text, padded with spaces, before the file is cut: killed in between, it is still JSON."""
+        os.pwrite(self._file, text.ljust(os.fstat(self._file).st_size), 0)
+        os.ftruncate(self._file, len(text))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def write_in_place(path: Path, text: bytes) -> None:
+    """Rewrite the termination message once. Raises OSError."""
+    message = MessageFile(path)
     try:
-        os.write(file, text.ljust(os.fstat(file).st_size))
-        os.ftruncate(file, len(text))
+        message.write(text)
     finally:
-        os.close(file)
+        message.close()
 
 
 def _document(account: Account, by_model: Mapping[str, Tally], last_error: LastError | None, previous: Sequence[Account]) -> dict[str, Any]:

@@ -79,6 +79,8 @@ class KubeClient:
         while True:
             params = {"limit": str(chunk), **({"labelSelector": selector} if selector else {}), **({"continue": token} if token else {})}
             page = await self._json("GET", resource.path(namespace), params=params)
+            if "items" not in page or "resourceVersion" not in page.get("metadata", {}):
+                raise Unreachable(f"the list of {resource.plural} is no list")
             yield page["items"], page["metadata"]["resourceVersion"]
             token = page["metadata"].get("continue", "")
             if not token:
@@ -93,9 +95,12 @@ class KubeClient:
             async with await self._send("GET", resource.path(), None, params=params, timeout=WATCH_TIMEOUT) as response:
                 async for line in _lines(response):
                     event = orjson.loads(line)
+                    item = event.get("object") if isinstance(event, dict) else None
+                    if not isinstance(item, dict) or "type" not in event:
+                        raise Unreachable(f"the watch on {resource.plural} sent something that is no event")
                     if event["type"] == "ERROR":
-                        raise from_status(event["object"].get("code", 500), event["object"])
-                    yield event["type"], event["object"]
+                        raise from_status(item.get("code", 500), item)
+                    yield event["type"], item
         except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError) as broken:
             raise Unreachable(f"the watch on {resource.plural} broke: {broken!r}") from broken
 

@@ -54,15 +54,20 @@ class Informer:
                     self.synced.set()
                 silent = True
                 async for kind, item in self._client.watch(self._resource, selector=self._selector, version=version):
-                    version = item["metadata"]["resourceVersion"]
+                    version = item.get("metadata", {}).get("resourceVersion", "")
+                    if not version:
+                        raise Unreachable("an event without a version")
                     if kind != "BOOKMARK":
                         self._listener.take(item, gone=kind == "DELETED")
                     silent, backoff = False, 0.0
                 if not silent:
                     continue
-            except Expired:
+            except Expired as expired:
                 version = ""
-                continue
+                if backoff == 0.0:  # once is ordinary; a server that always says so is in trouble
+                    backoff = 0.1
+                    continue
+                log.warning("watching %s: %s", self._resource.plural, expired)
             except (Unreachable, ApiError) as failure:
                 log.warning("watching %s: %s", self._resource.plural, failure)
             backoff = min(MAX_BACKOFF, backoff * 2 or 0.5)

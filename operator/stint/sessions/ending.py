@@ -14,7 +14,7 @@ from typing import Any
 
 from stint import canonical
 from stint.sessions import reasons
-from stint.sessions.evidence import has_run
+from stint.sessions.evidence import START_ERROR, has_run
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, CLONE, CONTINUE, GATEWAY, PodFacts
 from stint.sessions.reports import Report, Result, last_result, read_init_error, read_report, read_result
@@ -57,9 +57,15 @@ class Remains:
 
     @cached_property
     def gateway_error(self) -> tuple[str, str] | None:
-        """Why the gateway could not start: then nothing was let through, and there is nothing to report."""
+        """Why the gateway could not start, or not start again. Then nothing that the pod says about its answers is worth anything."""
         gateway = self.pod.container(GATEWAY)
-        return read_init_error(gateway.message, "InputInvalid") if gateway and self.report is None else None
+        return read_init_error(gateway.message, "InputInvalid") if gateway else None
+
+    @property
+    def never_served(self) -> bool:
+        """The gateway did not even start once, so nothing was let through. A later failure proves nothing: the agent may have caused it."""
+        gateway = self.pod.container(GATEWAY)
+        return self.gateway_error is not None and self.report is None and gateway is not None and gateway.restarts == 0
 
     @property
     def exit_code(self) -> int | None:
@@ -156,6 +162,13 @@ def init_crashed(remains: Remains) -> Ending | None:
     return None
 
 
+def could_not_start(remains: Remains) -> Ending | None:
+    for container in remains.pod.containers:
+        if container.reason == START_ERROR:
+            return Ending(FAILED, "InputInvalid", f"container {container.name} could not be started: {container.message}")
+    return None
+
+
 def failed(remains: Remains) -> Ending | None:
     result = remains.result
     if result is None or result.outcome != "Failed" or not result.error_class:
@@ -201,13 +214,14 @@ def out_of_memory(remains: Remains) -> Ending | None:
 
 Rule = Callable[[Remains], Ending | None]
 RULES: tuple[Rule, ...] = (
+    gateway_failed,
     succeeded,
     limit_reached,
     cancelled,
     suspended,
     deadline_exceeded,
-    gateway_failed,
     init_failed,
+    could_not_start,
     failed,
     never_started,
     disrupted,

@@ -7,6 +7,8 @@ from typing import Any
 
 from stint.sessions.pod_facts import AGENT, PodFacts
 
+START_ERROR = "StartError"
+"""The runtime could not start the container."""
 UNKNOWN = "ContainerStatusUnknown"
 """kubelet writes this for a container that never was as well as for one it lost track of."""
 
@@ -16,6 +18,6 @@ def has_run(pod: PodFacts, status: Mapping[str, Any]) -> bool:
     agent = pod.container(AGENT)
     if agent is not None and (agent.started is not None or agent.running_since is not None):
         return True
-    if agent is not None and agent.exit_code is not None and agent.reason != UNKNOWN:
+    if agent is not None and agent.exit_code is not None and agent.reason not in (UNKNOWN, START_ERROR):
         return True
     return (pod.unwatched and bool(pod.node)) or (status.get("attempt") == pod.attempt and "podUID" in status)

@@ -25,6 +25,8 @@ from stint.sessions.pod_facts import AGENT, ContainerFacts, PodFacts
 from stint.sessions.settlement import begun, finish, settle
 
 UNKNOWN_START_TIMEOUT = 300.0  # seconds, when the spec cannot be read
+PATIENCE = timedelta(seconds=4)
+"""How long something may keep a pod from starting before it is worth a word."""
 LOST_AFTER = timedelta(seconds=15)
 """How long after the end of its grace period a pod that is still there counts as on a lost node."""
 
@@ -92,6 +94,9 @@ def _starting(seen: Observed, pod: PodFacts) -> Plan:
     """Nothing is written while a pod starts as pods do; a problem is named; and it may not take for ever."""
     deadline = (pod.created or seen.now) + timedelta(seconds=seen.terms.start_timeout if seen.terms else UNKNOWN_START_TIMEOUT)
     problem = pod.problem
+    patient_until = (pod.created or seen.now) + PATIENCE
+    if problem is not None and seen.now < patient_until:  # volumes and nodes take a moment
+        return Plan(look_again=patient_until)
     if seen.now >= deadline:  # settled when the pod is gone: it might start at this very moment
         return Plan(delete=(_delete(pod),))
     told = (seen.status.get("waitingFor") or {}).get("reason")

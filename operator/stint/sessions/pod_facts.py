@@ -29,9 +29,10 @@ class ContainerFacts:
     """Not None when it has terminated for good."""
     reason: str = ""
     message: str = ""
-    """The termination message."""
+    """The termination message, or why the runtime could not start it."""
     started: datetime | None = None
     finished: datetime | None = None
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,12 @@ def read_pod(pod: dict[str, Any]) -> PodFacts:
     )
 
 
+def _real(text: str | None) -> datetime | None:
+    """kubelet writes 1970 for a container that could not be started."""
+    when = moment(text)
+    return when if when is not None and when.year > 1970 else None
+
+
 def _container(status: dict[str, Any]) -> ContainerFacts:
     state = status.get("state") or {}
     waiting, running, ended = state.get("waiting"), state.get("running"), state.get("terminated")
@@ -131,8 +138,9 @@ def _container(status: dict[str, Any]) -> ContainerFacts:
         exit_code=ended.get("exitCode", 0) if ended else None,
         reason=(ended or {}).get("reason", ""),
         message=message,
-        started=moment(ended.get("startedAt")) if ended else None,
-        finished=moment(ended.get("finishedAt")) if ended else None,
+        started=_real(ended.get("startedAt")) if ended else None,
+        finished=_real(ended.get("finishedAt")) if ended else None,
+        restarts=status.get("restartCount", 0),
     )
 
 

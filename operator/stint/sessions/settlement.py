@@ -34,7 +34,7 @@ def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tupl
     verdict = verdict or ending(seen, pod)
     status = begun(seen)
     correct(status, remains.report)
-    usage = Usage() if remains.gateway_error else attempt_usage(remains.report, pod, status, seen.terms)
+    usage = Usage() if remains.never_served else attempt_usage(remains.report, pod, status, seen.terms)
     charge(status, usage, remains.report, remains.result.turns if remains.result else 0)
     start, end = _span(pod, seen.now)
     entry = {

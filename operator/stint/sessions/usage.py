@@ -94,7 +94,7 @@ def correct(status: Status, report: Report | None) -> None:
     total, unseen = used(status), []
     for attempt in history:
         entry = report.previous.get(attempt.get("podUID", ""))
-        if entry is not None and attempt.get("estimated"):
+        if entry is not None and (attempt.get("estimated") or entry[1].cost > read_usage(attempt).cost):
             total = plus(minus(total, read_usage(attempt)), entry[1])
             attempt.update(write_counts(entry[1]), estimated=entry[1].estimated)
     for uid, (number, usage) in report.previous.items():

@@ -14,7 +14,7 @@ from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
 from unit.engine.kit import Json, Notes, ScriptedClient, target, thing
 
 STATUS = {"phase": "Running", "structured": {"answer": None}}
-TAKEN = Conflict(409, "AlreadyExists", "pods \"fix-1\" already exists")
+TAKEN = Conflict(409, "AlreadyExists", 'pods "fix-1" already exists')
 
 
 def manifest(name: str = "fix-1", kind: str = "Pod", **meta: Any) -> Json:

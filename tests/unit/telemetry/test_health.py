@@ -1,0 +1,62 @@
+"""What the probes are answered, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from stint.telemetry.health import STUCK_AFTER, Health
+
+
+@dataclass
+class Controller:
+    """As much of it as the probes look at."""
+
+    ready: bool = True
+    waiting: int = 0
+    idle: float = 0.0
+    url: str = ""
+
+    async def probe(self, path: str) -> tuple[int, str]:
+        async with aiohttp.ClientSession() as session, session.get(self.url + path) as response:
+            return response.status, await response.text()
+
+
+@pytest.fixture
+async def controller(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Controller]:
+    controller = Controller()
+    now = 10_000.0
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    monkeypatch.setattr("stint.telemetry.health.time", Clock)
+    runner = await Health(lambda: controller.ready, lambda: controller.waiting, lambda: now - controller.idle).start(0)
+    controller.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield controller
+    await runner.cleanup()
+
+
+async def test_ready_is_told_by_status_and_word(controller: Controller) -> None:
+    assert await controller.probe("/readyz") == (200, "ready\n")
+    controller.ready = False
+    assert await controller.probe("/readyz") == (503, "the caches are not filled yet\n")
+
+
+@pytest.mark.parametrize(
+    ("waiting", "idle", "status"),
+    [(0, 0, 200), (0, 100 * STUCK_AFTER, 200), (5, STUCK_AFTER, 200), (5, STUCK_AFTER + 1, 500), (1, STUCK_AFTER + 1, 500)],
+    ids=["idle", "long idle", "slow", "stuck", "stuck with one"],
+)
+async def test_alive_is_that_somebody_is_served_while_anybody_waits(controller: Controller, waiting: int, idle: float, status: int) -> None:
+    controller.waiting, controller.idle = waiting, idle
+    assert await controller.probe("/healthz") == (status, f"{waiting} objects in line, last progress {idle:.0f} s ago\n")
+
+
+async def test_there_is_nothing_else_to_see(controller: Controller) -> None:
+    assert (await controller.probe("/metrics"))[0] == 404

@@ -1,0 +1,376 @@
+"""The controller put together: who is told of what, and how the process begins, goes on and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import kopf
+import pytest
+
+from simulation.virtual_time import VirtualLoop
+from stint.assembly import FILL_RETRY, MISSING_PATIENCE, RESYNC, Assembly, Listing, NoDiffs, kopf_settings
+from stint.engine.keys import Key
+from stint.kube.client import KubeClient
+from stint.kube.errors import Expired, NotFound, Refused, Unreachable
+from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
+from stint.profiles.kind import PROFILES
+from stint.providers.kind import PROVIDERS
+from stint.sessions.expiry import SESSIONS
+from stint.settings import Settings
+from unit.cluster_kit import Json, SmallCluster
+from unit.engine.kit import key, thing, virtual
+
+T = TypeVar("T")
+PROFILE = Key("AgentProfile", "team-a", "coder")
+
+
+class Collector:
+    """Instead of the garbage collector of the test process."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def collect(self) -> None:
+        self.asked.append("collect")
+
+    def freeze(self) -> None:
+        self.asked.append("freeze")
+
+
+@pytest.fixture(autouse=True)
+def collector(monkeypatch: pytest.MonkeyPatch) -> Collector:
+    collector = Collector()
+    monkeypatch.setattr("stint.assembly.gc", collector)
+    return collector
+
+
+def pod(version: int = 1, uid: str = "p-1", owner: str = "u-1", phase: str = "Pending") -> Json:
+    item = thing("fix-1", version, uid, status={"phase": phase})
+    item["metadata"] |= {
+        "labels": {"stint.dev/session": "fix", "stint.dev/attempt": "1"}, "ownerReferences": [{"uid": owner, "controller": True}],
+    }  # fmt: skip
+    return item
+
+
+def policy(version: int = 1) -> Json:
+    return thing("stint-agents", version, "n-1", spec={"podSelector": {}})
+
+
+def profile(version: int = 1, uid: str = "f-1") -> Json:
+    return thing("coder", version, uid, spec={})
+
+
+async def line(assembly: Assembly) -> list[Key]:
+    """Everything that waits to be looked at; the line is empty afterwards."""
+    keys = []
+    while len(assembly.queue):
+        keys.append(await assembly.queue.take())
+        assembly.queue.done(keys[-1])
+    return keys
+
+
+class Started:
+    """An assembly of a small cluster, running."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+        self.cluster = SmallCluster()
+        self.assembly = Assembly(Settings(workers=2), self.cluster)
+
+
+def with_assembly(work: Callable[[Started], Coroutine[Any, Any, T]]) -> T:
+    async def scenario(loop: VirtualLoop) -> T:
+        started = Started(loop)
+        try:
+            return await work(started)
+        finally:
+            await started.assembly.stop()
+
+    return virtual(scenario)
+
+
+@pytest.fixture
+async def assembly() -> Assembly:
+    """Not running; the session ``fix`` and who waits for the profile ``coder`` are known, and nothing is in line."""
+    assembly = Assembly(Settings(), SmallCluster())
+    assembly.changed(SESSIONS, thing(version=5), gone=False)
+    assembly.waiters.wait(key("waits"), [("AgentProfile", "coder")])
+    assembly.waiters.wait(key("elsewhere", namespace="team-b"), [("AgentProfile", "coder")])
+    await line(assembly)
+    return assembly
+
+
+# What watches tell
+
+
+async def test_a_change_wakes_the_object_and_who_waits_for_it(assembly: Assembly) -> None:
+    assembly.changed(PROFILES, profile(), gone=False)
+    assert set(await line(assembly)) == {PROFILE, key("waits"), key("elsewhere", namespace="team-b")}
+    assert assembly.caches[PROFILES].holds("team-a", "coder", "f-1")
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_news_that_are_not_new_wake_nobody(assembly: Assembly, version: int) -> None:
+    assembly.changed(SESSIONS, thing(version=version), gone=False)
+    assert await line(assembly) == []
+
+
+async def test_a_disappearance_wakes_too_and_the_object_is_not_held_any_more(assembly: Assembly) -> None:
+    assembly.changed(SESSIONS, thing(version=6), gone=True)
+    assert await line(assembly) == [key("fix")]
+    assert len(assembly.caches[SESSIONS]) == 0
+
+
+async def test_a_pod_that_outlived_its_session_is_forgotten_with_it(assembly: Assembly) -> None:
+    # given a pod that is gone but not settled
+    assembly.pods.take(pod(6))
+    assembly.pods.take(pod(7), gone=True)
+    assert len(assembly.pods) == 1
+    # when
+    assembly.changed(SESSIONS, thing(version=8), gone=True)
+    # then
+    assert len(assembly.pods) == 0
+
+
+async def test_news_of_running_pods_stand_in_the_second_line(assembly: Assembly) -> None:
+    assembly.pods.take(pod(6))
+    assembly.changed(SESSIONS, thing("new", 7, "u-2"), gone=False)
+    assert await line(assembly) == [key("new"), key("fix")]
+
+
+async def test_what_a_list_does_not_hold_any_more_is_gone(assembly: Assembly) -> None:
+    # given a gone pod of it and an object that is newer than the list
+    assembly.pods.take(pod(6))
+    assembly.pods.take(pod(7), gone=True)
+    assembly.changed(SESSIONS, thing("newer", 20, "u-2"), gone=False)
+    await line(assembly)
+    # when
+    listing = Listing(assembly, SESSIONS)
+    listing.take(thing("listed", 9, "u-3"))
+    listing.listed({"u-3"}, 10)
+    # then
+    assert set(await line(assembly)) == {key("listed"), key("fix")}
+    assert not assembly.caches[SESSIONS].holds("team-a", "fix", "u-1")
+    assert assembly.caches[SESSIONS].holds("team-a", "newer", "u-2")
+    assert len(assembly.pods) == 0
+
+
+# What answers to our own writes tell
+
+
+async def test_our_own_status_is_no_news_to_the_object_but_to_who_waits_for_it(assembly: Assembly) -> None:
+    assembly.feed(PROFILES, profile())
+    assert set(await line(assembly)) == {key("waits"), key("elsewhere", namespace="team-b")}
+    assert assembly.caches[PROFILES].holds("team-a", "coder", "f-1")
+    assembly.changed(PROFILES, profile(), gone=False)  # the watch, later
+    assert await line(assembly) == []
+
+
+async def test_a_pod_that_we_just_created_is_known_but_no_news(assembly: Assembly) -> None:
+    assembly.feed(PODS, pod())
+    assert [one.uid for one in assembly.pods.of("u-1")] == ["p-1"]
+    assert await line(assembly) == []
+
+
+async def test_a_pod_of_ours_from_before_a_crash_is_news(assembly: Assembly) -> None:
+    assembly.found(PODS, pod())
+    assert [one.uid for one in assembly.pods.of("u-1")] == ["p-1"]
+    assert await line(assembly) == [key("fix")]
+
+
+async def test_a_policy_that_we_wrote_is_known_before_any_watch_tells(assembly: Assembly) -> None:
+    assembly.feed(NETWORK_POLICIES, policy())
+    assert assembly.policies.spec("team-a", "stint-agents") == {"podSelector": {}}
+
+
+async def test_other_answers_are_let_go(assembly: Assembly) -> None:
+    assembly.feed(CLAIMS, thing("claim"))
+    assembly.found(CLAIMS, thing("claim"))
+    assembly.missing(CLAIMS, "p-1")
+    assert len(assembly.pods) == 0
+    assert await line(assembly) == []
+
+
+def test_a_pod_that_cannot_be_deleted_because_it_is_gone_is_taken_for_gone_after_a_while() -> None:
+    async def scenario(started: Started) -> tuple[bool, bool, list[Key]]:
+        assembly = started.assembly
+        assembly.changed(SESSIONS, thing(version=5), gone=False)
+        assembly.pods.take(pod(6))
+        await line(assembly)
+        assembly.missing(PODS, "p-1")
+        await asyncio.sleep(MISSING_PATIENCE - 1)
+        [before] = assembly.pods.of("u-1")
+        await asyncio.sleep(2)
+        [after] = assembly.pods.of("u-1")
+        return before.gone, after.gone, await line(assembly)
+
+    assert with_assembly(scenario) == (False, True, [key("fix")])
+
+
+# The process
+
+
+def test_nothing_is_decided_before_everything_has_been_listed(collector: Collector) -> None:
+    async def scenario(started: Started) -> None:
+        # given a profile to decide about, and pods that are not listed yet
+        cluster, assembly = started.cluster, started.assembly
+        cluster.items["agentprofiles"] = [profile()]
+        cluster.gates["pods"] = asyncio.Event()
+        # when
+        assembly.start()
+        await asyncio.sleep(60)
+        # then
+        assert not assembly.filled
+        assert (cluster.statuses, len(assembly.queue)) == ([], 1)
+        # when
+        cluster.gates["pods"].set()
+        await asyncio.sleep(1)
+        # then
+        assert assembly.filled
+        assert [(plural, name) for plural, name, _ in cluster.statuses] == [("agentprofiles", "coder")]
+        assert len(assembly.queue) == 0
+        assert collector.asked == ["collect", "freeze"]
+
+    with_assembly(scenario)
+
+
+def test_a_pod_event_reaches_its_session_while_it_runs() -> None:
+    async def scenario(started: Started) -> list[str]:
+        started.assembly.start()
+        await asyncio.sleep(1)
+        started.cluster.events.put_nowait(("ADDED", pod(101, phase="Running")))
+        await asyncio.sleep(1)
+        return [one.phase for one in started.assembly.pods.of("u-1")]
+
+    assert with_assembly(scenario) == ["Running"]
+
+
+@pytest.mark.parametrize("failure", [Unreachable("lost"), Refused(403, "Forbidden", "rbac"), Expired(410, "Expired", "old")])
+def test_a_list_that_fails_at_the_start_is_waited_for(failure: Exception) -> None:
+    async def scenario(started: Started) -> tuple[bool, bool, int]:
+        started.cluster.trouble["agentprofiles"] = [failure, failure]
+        started.assembly.start()
+        await asyncio.sleep(2 * FILL_RETRY - 0.5)
+        before = started.assembly.filled
+        await asyncio.sleep(1)
+        return before, started.assembly.filled, started.cluster.lists.count("agentprofiles")
+
+    assert with_assembly(scenario) == (False, True, 3)
+
+
+def test_without_the_crds_the_process_ends_with_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(started: Started) -> Assembly:
+        started.cluster.trouble["agentprofiles"] = [NotFound(404, "NotFound", "404 page not found")]
+        started.assembly.start()
+        await started.assembly.stop_flag.wait()
+        return started.assembly
+
+    assembly = with_assembly(scenario)
+    assert isinstance(assembly.failure, ExceptionGroup)
+    assert "the cluster does not know agentprofiles.stint.dev: install the CRDs (charts/stint)" in caplog.text
+
+
+def test_a_resync_finds_what_vanished_unseen() -> None:
+    async def scenario(started: Started) -> tuple[bool, bool, int]:
+        cluster, assembly = started.cluster, started.assembly
+        cluster.items["agentprofiles"] = [profile()]
+        assembly.start()
+        await asyncio.sleep(1)
+        cluster.items["agentprofiles"] = []
+        cluster.version = 1000
+        await asyncio.sleep(RESYNC - 10)
+        before = assembly.caches[PROFILES].holds("team-a", "coder", "f-1")
+        await asyncio.sleep(20)
+        return before, assembly.caches[PROFILES].holds("team-a", "coder", "f-1"), cluster.lists.count("pods")
+
+    assert with_assembly(scenario) == (True, False, 1)
+
+
+@pytest.mark.parametrize("failure", [Unreachable("lost"), NotFound(404, "NotFound", "no such kind"), Refused(401, "", "who?")])
+def test_a_resync_that_fails_skips_one_kind_once_and_ends_nothing(failure: Exception) -> None:
+    async def scenario(started: Started) -> tuple[bool, int, int]:
+        cluster, assembly = started.cluster, started.assembly
+        assembly.start()
+        await asyncio.sleep(1)
+        cluster.trouble["agentsessions"] = [failure]
+        await asyncio.sleep(2 * RESYNC + 10)
+        return assembly.stop_flag.is_set(), cluster.lists.count("agentsessions"), cluster.lists.count("modelproviders")
+
+    assert with_assembly(scenario) == (False, 3, 3)
+
+
+def test_a_bug_in_a_part_ends_the_process_so_that_it_starts_anew(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(started: Started) -> Assembly:
+        started.assembly.start()
+        await asyncio.sleep(1)
+        started.cluster.events.put_nowait(("ADDED", {"metadata": {"resourceVersion": "101"}}))
+        await started.assembly.stop_flag.wait()
+        return started.assembly
+
+    assembly = with_assembly(scenario)
+    assert assembly.failure is not None
+    assert "the controller failed; the process ends and starts anew" in caplog.text
+
+
+def test_stopping_is_no_failure_and_leaves_no_task_and_no_timer(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(started: Started) -> tuple[BaseException | None, int, int]:
+        started.assembly.start()
+        await asyncio.sleep(1)
+        started.assembly.queue.add_later(key("later"), 10)
+        await started.assembly.stop()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.sleep(20)
+        return started.assembly.failure, len([task for task in others if "controller" in task.get_name()]), len(started.assembly.queue)
+
+    with caplog.at_level(logging.CRITICAL):
+        assert with_assembly(scenario) == (None, 0, 0)
+    assert not caplog.messages
+
+
+async def test_stopping_before_the_start_is_fine() -> None:
+    assembly = Assembly(Settings())
+    await assembly.stop()
+    assert assembly.failure is None
+    assert type(assembly.client) is KubeClient
+
+
+async def test_ready_is_when_the_caches_are_filled_and_alive_looks_at_line_and_workers(assembly: Assembly) -> None:
+    assert (await assembly.health.readyz(None)).status == 503  # type: ignore[arg-type]
+    assembly.filled = True
+    assert (await assembly.health.readyz(None)).status == 200  # type: ignore[arg-type]
+    assembly.queue.add(key("fix"))
+    assert (await assembly.health.healthz(None)).status == 200  # type: ignore[arg-type]
+    assembly.controller.last_progress -= 1000
+    assert (await assembly.health.healthz(None)).status == 500  # type: ignore[arg-type]
+
+
+async def test_every_kind_has_its_cache_under_the_name_that_its_keys_carry(assembly: Assembly) -> None:
+    assert {resource: cache.kind for resource, cache in assembly.caches.items()} == {
+        SESSIONS: "AgentSession", PROFILES: "AgentProfile", PROVIDERS: "ModelProvider",
+    }  # fmt: skip
+
+
+# What Kopf must not do
+
+
+def test_kopf_writes_nothing_and_looks_for_nothing() -> None:
+    settings = kopf.OperatorSettings()
+    kopf_settings(settings)
+    assert not settings.posting.enabled
+    assert settings.scanning.disabled
+    assert settings.networking.enforce_retry_after
+    assert settings.process.ultimate_exiting_timeout == 25
+    assert isinstance(settings.persistence.progress_storage, kopf.StatusProgressStorage)
+
+
+def test_kopf_computes_no_differences() -> None:
+    settings = kopf.OperatorSettings()
+    kopf_settings(settings)
+    storage, body, patch = settings.persistence.diffbase_storage, kopf.Body({"spec": {"field": "a"}}), kopf.Patch()
+    assert isinstance(storage, NoDiffs)
+    assert storage.build(body=body) == storage.fetch(body=body) == {}
+    storage.store(body=body, patch=patch, essence=storage.build(body=body))
+    assert dict(patch) == {}
