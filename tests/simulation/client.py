@@ -31,6 +31,8 @@ class SimulatedClient(KubeClient):
         """Crash when the n-th write from now is done."""
         self.lost_answer: int | None = None
         """The n-th write from now is done, but its answer does not arrive."""
+        self.writes = 0
+        """How many requests were made that change something, refused ones included."""
         self.streams: dict[str, Stream] = {}
 
     # Reading
@@ -74,6 +76,7 @@ class SimulatedClient(KubeClient):
 
     async def _write(self, do: Callable[[], Json]) -> Json:
         await self._reach()
+        self.writes += 1
         if self._due("crash_before"):
             raise Crash
         crash, lost = self._due("crash_after"), self._due("lost_answer")

@@ -44,8 +44,8 @@ class Life:
     """Its containers run."""
     report_left: bool = False
     """It ended in such a way that its own report could be read."""
-    restarted: Json | None = None
-    """How the gateway's former instance ended."""
+    refused_with: int | None = None
+    """HTTP status of the model API's last refusal."""
 
     def counts(self) -> Json:
         return pod_status.counts(str(self.served), requests=self.requests, input_tokens=100 * self.requests, output_tokens=10 * self.requests)
@@ -121,7 +121,8 @@ class Cluster:
         previous = [{"pod": other.uid, "attempt": other.attempt, "usage": {**other.counts(), "estimated": False}} for other in others[:-11:-1]]
         usage = {**life.counts(), "estimated": False, "byModel": {MODEL: life.counts()} if life.requests else {}}
         reached = "cost" if life.limit_reached else None
-        return json.dumps({"version": 1, "attempt": life.attempt, "pod": life.uid, "usage": usage, "limitReached": reached, "previous": previous})
+        document = {"version": 1, "attempt": life.attempt, "pod": life.uid, "usage": usage, "limitReached": reached, "previous": previous}
+        return json.dumps(document | {"lastError": {"status": life.refused_with} if life.refused_with else None})
 
     def end(self, pod: Json, result: str, now: datetime, **more: Any) -> None:
         """Both containers end, and kubelet sees it: the last words are in the status."""

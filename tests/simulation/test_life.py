@@ -156,6 +156,7 @@ class Life(RuleBasedStateMachine):
         details = {"resetsAt": stamp(self.world.loop.clock() + timedelta(minutes=5))} if resets and error == "RateLimited" else {}
         words = pod_status.failure(error, **details) if error else pod_status.result(text="done")
         for pod in self._on_nodes(pick, "Running"):
+            self.world.cluster.life(pod).refused_with = 429 if details else None
             self.world.cluster.end(pod, words, self.world.loop.clock())
         self._see(seen)
 

@@ -248,6 +248,27 @@ def test_a_pod_event_reaches_its_session_while_it_runs() -> None:
     assert with_assembly(scenario) == ["Running"]
 
 
+def test_a_controller_that_waits_for_the_first_lists_is_alive_though_keys_wait_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(started: Started) -> tuple[int, float]:
+        cluster, assembly = started.cluster, started.assembly
+        monkeypatch.setattr("stint.engine.controller.time.monotonic", started.loop.time)
+        monkeypatch.setattr("stint.telemetry.health.time.monotonic", started.loop.time)
+        assembly.controller.last_progress = started.loop.time()
+        cluster.items["agentprofiles"] = [profile()]
+        cluster.gates["pods"] = asyncio.Event()
+        assembly.start()
+        await asyncio.sleep(1000)
+        assert len(assembly.queue) == 1
+        alive = (await assembly.health.healthz(None)).status  # type: ignore[arg-type]
+        cluster.items["agentprofiles"] = []
+        await line(assembly)
+        cluster.gates["pods"].set()
+        await asyncio.sleep(1)
+        return alive, round(assembly.controller.last_progress, -1)
+
+    assert with_assembly(scenario) == (200, 1000)
+
+
 @pytest.mark.parametrize("failure", [Unreachable("lost"), Refused(403, "Forbidden", "rbac"), Expired(410, "Expired", "old")])
 def test_a_list_that_fails_at_the_start_is_waited_for(failure: Exception) -> None:
     async def scenario(started: Started) -> tuple[bool, bool, int]:
@@ -321,6 +342,7 @@ def test_stopping_is_no_failure_and_leaves_no_task_and_no_timer(caplog: pytest.L
         await asyncio.sleep(1)
         started.assembly.queue.add_later(key("later"), 10)
         await started.assembly.stop()
+        assert started.assembly.stop_flag.is_set()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         await asyncio.sleep(20)
         return started.assembly.failure, len([task for task in others if "controller" in task.get_name()]), len(started.assembly.queue)

@@ -56,6 +56,12 @@ async def test_one_that_cannot_be_released_is_told_and_the_others_are_released(
     assert "team-a/stuck keeps its finalizer" in caplog.text
 
 
+async def test_one_that_has_gone_by_itself_needs_no_release(cluster: SmallCluster) -> None:
+    cluster.items["agentsessions"] = [session("gone", "stint.dev/x"), session("ours", "stint.dev/x")]
+    cluster.refuses = {"gone": NotFound(404, "NotFound", "deleted meanwhile")}
+    assert await release(cluster) == (1, 0)
+
+
 class Login:
     """Instead of a login: whoever releases gets the lists of a small cluster."""
 

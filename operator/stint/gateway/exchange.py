@@ -24,7 +24,7 @@ from stint.gateway.admit import Ask
 from stint.gateway.credential import Credential
 from stint.gateway.errors import CONNECTION_FAILED, LastError, Refusal, said
 from stint.gateway.headers import error_to_agent, to_agent
-from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, at_most, unanswered
+from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, unanswered
 from stint.gateway.record import Record
 from stint.gateway.usage import known_as
 
@@ -76,14 +76,16 @@ class Agent:
 class Exchange:
     """Create one per request, start `pump` as a task, and call `agent_left` when the agent has gone."""
 
-    def __init__(self, outgoing: Outgoing, agent: Agent, client: aiohttp.ClientSession, record: Record, credential: Credential) -> None:
+    def __init__(
+        self, outgoing: Outgoing, number: int | None, agent: Agent, client: aiohttp.ClientSession, record: Record, credential: Credential
+    ) -> None:
         self._outgoing = outgoing
         self._agent = agent
         self._client = client
         self._record = record
         self._credential = credential
         self._meter: Meter | None = None
-        self._number: int | None = None  # of the request in the record, while it is under way
+        self._number = number  # of the request in the record, while it is under way
         self._log: dict[str, object] = {"model": known_as(outgoing.ask.model) if outgoing.ask else None, "status": None}
 
     def agent_left(self, pump: asyncio.Task[web.StreamResponse]) -> None:
@@ -96,11 +98,8 @@ class Exchange:
         return self._outgoing.ask is None or (isinstance(self._meter, StreamMeter) and self._meter.started)
 
     async def pump(self) -> web.StreamResponse:
-        ask = self._outgoing.ask
-        if ask is not None:
-            self._number = self._record.opened(at_most(ask), ask.model)
         try:
-            if ask is not None and not await self._on_record():
+            if self._outgoing.ask is not None and not await self._on_record():
                 await self._settle(Ending.HUNG_UP)
                 return Refusal(503, "api_error", f"{NOT_ON_RECORD} ({self._record.broken}).", retry=True).response()
             return await self._talk()

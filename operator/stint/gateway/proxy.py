@@ -21,6 +21,7 @@ from stint.gateway.credential import Credential, CredentialError
 from stint.gateway.errors import LastError, Refusal, Refused
 from stint.gateway.exchange import Agent, Exchange, Outgoing, beginning
 from stint.gateway.headers import to_provider
+from stint.gateway.meter import at_most
 from stint.gateway.record import Record
 from stint.gateway.room import Room
 from stint.gateway.usage import known_as
@@ -99,7 +100,7 @@ class Proxy:
                     body = await body_of(request, MAX_BODY)
                     ask = admit.read(body)
                     await self._check_journal()
-                    self._check(ask)
+                    await self._turn(ask)
                     return await self._forward(request, body, ask)
             case "POST", "/v1/messages/count_tokens":
                 async with self._room.of(_announced(request)):
@@ -116,6 +117,16 @@ class Proxy:
         if self._record.broken is not None:
             message = f"The usage journal cannot be written ({self._record.broken}). Free space on the session's volume."
             raise Refused(Refusal(503, "api_error", message, retry=True))
+
+    async def _turn(self, ask: admit.Ask) -> None:
+        """Near a limit requests go one after the other, so that it is passed by one answer at most, however many the agent asks for at once.
+
+        Nothing may be awaited between the end of this and `Record.opened`.
+        """
+        self._check(ask)
+        while self._record.crowded(self._config.limits, str(self._config.session)):
+            await self._record.one_settled()
+            self._check(ask)
 
     def _check(self, ask: admit.Ask) -> None:
         refusal = admit.refuse(admit.Seen(ask, self._record.counted, self._config))
@@ -140,7 +151,8 @@ class Proxy:
             body=body,
             ask=ask,
         )
-        exchange = Exchange(outgoing, Agent(request), self._client, self._record, self._credential)
+        number = None if ask is None else self._record.opened(at_most(ask), ask.model)
+        exchange = Exchange(outgoing, number, Agent(request), self._client, self._record, self._credential)
         pump = asyncio.create_task(exchange.pump())
         self.pumps.add(pump)
         pump.add_done_callback(self.pumps.discard)

@@ -22,7 +22,7 @@ from stint.gateway.account import Account
 from stint.gateway.config import GatewayConfig
 from stint.gateway.errors import LastError
 from stint.gateway.journal import Journal
-from stint.gateway.limit import Resource
+from stint.gateway.limit import Limits, Resource, reached
 from stint.gateway.output import Verdict
 from stint.gateway.report import MessageFile, render
 from stint.gateway.usage import Charge, Metered, Tally
@@ -54,6 +54,7 @@ class Record:
         self._saved = -1
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._saving = asyncio.Lock()
+        self._over = asyncio.Event()
         self.broken: str | None = None  # why the journal cannot be written, if so
 
     @property
@@ -74,6 +75,17 @@ class Record:
         if self._account.first_good_answer is None:
             self._change(replace(self._account, first_good_answer=self._time()))
 
+    def crowded(self, limits: Limits, session: str) -> bool:
+        """Whether the requests under way may use up a limit between them; the next one then waits until one of them is over."""
+        if not self._under_way:
+            return False
+        worst = self._at_most().usage.total.plus(self._unsettled)
+        return reached(worst, limits, session) is not None
+
+    async def one_settled(self) -> None:
+        """Until a request that is under way now is over."""
+        await self._over.wait()
+
     def opened(self, most: Metered, asked: str) -> int:
         """A request for the model `asked` goes out, which may use as much as `most`. Returns its number, for `settled`."""
         self._requests += 1
@@ -87,6 +99,8 @@ class Record:
     def settled(self, number: int, metered: Metered | None, asked: str) -> None:
         """The request is over; add what it used, None for nothing."""
         del self._under_way[number]
+        self._over.set()
+        self._over = asyncio.Event()
         self._changes += 1
         if metered is not None:
             charges = self._prices.charge(metered, asked)

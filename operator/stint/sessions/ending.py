@@ -21,6 +21,7 @@ from stint.sessions.reports import Report, Result, last_result, read_init_error,
 
 SUCCEEDED, FAILED, SUSPENDED, CANCELLED, DISRUPTED, START_FAILED = "Succeeded", "Failed", "Suspended", "Cancelled", "Disrupted", "StartFailed"
 INIT_CLASSES = {CLONE: "CloneFailed", CONTINUE: "ContinueFailed"}
+RATE_LIMITED = "RateLimited"
 OOM_KILLED, DEADLINE_EXCEEDED = "OOMKilled", "DeadlineExceeded"
 
 
@@ -175,14 +176,21 @@ def failed(remains: Remains) -> Ending | None:
         return None
     if result.error_class == reasons.BUDGET_REACHED:  # the gateway would have said so itself
         return Ending(FAILED, reasons.AGENT_CRASHED, "the agent says that its budget is reached, but the gateway does not")
-    return Ending(FAILED, result.error_class, result.error_message, result.api_status, result.resets_at)
+    return Ending(FAILED, result.error_class, result.error_message, result.api_status, _reset(remains, result))
+
+
+def _reset(remains: Remains, result: Result) -> datetime | None:
+    """When the window that was reached is reset, if the gateway saw the refusal too: waiting for it uses up no retry."""
+    if result.error_class != RATE_LIMITED or remains.report is None or remains.report.last_status != 429:
+        return None
+    return result.resets_at if result.resets_at is not None and result.resets_at > remains.seen.now else None
 
 
 def never_started(remains: Remains) -> Ending | None:
     """It was deleted because limits.startTimeout had passed; what kept it from starting is in the status if it had a name."""
     seen, pod = remains.seen, remains.pod
     limit = timedelta(seconds=seen.terms.start_timeout) if seen.terms else None
-    if limit is None or pod.created is None or seen.now < pod.created + limit or has_run(pod, seen.status):
+    if limit is None or pod.created is None or (pod.deleting_since or seen.now) < pod.created + limit or has_run(pod, seen.status):
         return None
     waiting = seen.status.get("waitingFor") or {}
     told = next((one.get("message", "") for one in seen.status.get("conditions") or () if one["type"] == "Ready"), "")

@@ -20,4 +20,4 @@ def has_run(pod: PodFacts, status: Mapping[str, Any]) -> bool:
         return True
     if agent is not None and agent.exit_code is not None and agent.reason not in (UNKNOWN, START_ERROR):
         return True
-    return (pod.unwatched and bool(pod.node)) or (status.get("attempt") == pod.attempt and "podUID" in status)
+    return pod.unwatched or (status.get("attempt") == pod.attempt and "podUID" in status)

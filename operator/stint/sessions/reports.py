@@ -25,7 +25,7 @@ ERROR_CLASSES = frozenset(
     }
 )  # fmt: skip
 """The classes of the contract; a result that names another is not believed."""
-DEEPEST, MODEL_NAME, MOST_TURNS = 64, 256, 1_000_000
+DEEPEST, MODEL_NAME, MOST_TURNS, MESSAGE = 64, 256, 1_000_000, 2048
 COUNTS = ("requests", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
 
@@ -53,6 +53,8 @@ class Report:
     usage: Usage
     by_model: dict[str, Usage] = field(default_factory=dict)
     limit_reached: str | None = None
+    last_status: int | None = None
+    """HTTP status of the model API's last refusal."""
     output_sha256: str | None = None
     output_valid: bool = False
     output_error: str = ""
@@ -93,7 +95,7 @@ def read_result(text: str) -> Result | None:
         storable=_storable(structured),
         truncated=document.get("truncated") is True,
         error_class=_class(error.get("class"), AGENT_CRASHED) if error else "",
-        error_message=_text(error.get("message")),
+        error_message=_text(error.get("message"))[:MESSAGE],
         api_status=_status(error.get("apiStatus")),
         resets_at=_moment(error.get("resetsAt")),
         turns=min(_count(document.get("turns")), MOST_TURNS),
@@ -105,7 +107,7 @@ def read_init_error(text: str, otherwise: str) -> tuple[str, str] | None:
     """Class (``otherwise`` when it names none that we know) and message of an init container that failed."""
     document = _document(text)
     error = document.get("error") if document else None
-    return (_class(error.get("class"), otherwise), _text(error.get("message"))) if isinstance(error, dict) else None
+    return (_class(error.get("class"), otherwise), _text(error.get("message"))[:MESSAGE]) if isinstance(error, dict) else None
 
 
 def last_result(log_tail: str) -> Result | None:
@@ -133,6 +135,7 @@ def read_report(text: str) -> Report | None:
             if isinstance(value, dict) and 0 < len(name) <= MODEL_NAME
         },
         limit_reached=limit if limit in ("cost", "tokens") else None,
+        last_status=_status(error.get("status")) if isinstance(error := document.get("lastError"), dict) else None,
         output_sha256=output.get("sha256"),
         output_valid=output.get("valid") is True,
         output_error=_text(output.get("error")),

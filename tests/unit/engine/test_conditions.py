@@ -55,6 +55,10 @@ def test_times_are_written_in_utc_with_whole_seconds() -> None:
     assert timestamp(elsewhere) == "2026-11-21T12:00:00Z"
 
 
+def test_a_year_has_four_digits_even_the_first() -> None:
+    assert timestamp(datetime(1, 1, 1, tzinfo=UTC)) == "0001-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize("text", ["2026-11-21T12:00:00Z", "2026-11-21T14:00:00+02:00"])
 def test_times_are_read_in_any_zone(text: str) -> None:
     assert moment(text) == NOON

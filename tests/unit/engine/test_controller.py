@@ -248,6 +248,24 @@ def test_progress_is_noted_after_every_pass_even_a_failed_one(monkeypatch: pytes
     assert virtual(scenario) == (0, 50)
 
 
+def test_a_pass_that_begins_is_progress_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(loop: VirtualLoop) -> float:
+        monkeypatch.setattr("stint.engine.controller.time.monotonic", loop.time)
+        bench = Bench(loop)
+        found: list[float] = []
+
+        async def note() -> None:
+            found.append(bench.controller.last_progress)
+
+        bench.kind.meanwhile = note
+        await asyncio.sleep(3600)
+        bench.queue.add(key("fix"))
+        await bench.work(1)
+        return round(found[0])
+
+    assert virtual(scenario) == 3600
+
+
 def test_a_worker_that_is_cancelled_gives_its_key_back() -> None:
     async def scenario(loop: VirtualLoop) -> int:
         bench = Bench(loop)

@@ -77,6 +77,18 @@ async def test_one_of_five_keys_comes_from_bookkeeping_while_both_lines_are_full
     assert sorted(names) == sorted([f"new-{n}" for n in range(8)] + [f"old-{n}" for n in range(8)])
 
 
+async def test_a_key_in_the_second_line_moves_to_the_first_when_more_than_bookkeeping_is_asked_of_it() -> None:
+    queue = WorkQueue()
+    for name in ("old-1", "old-2", "old-3"):
+        queue.add(key(name), bookkeeping=True)
+    queue.add(key("new"))
+    queue.add(key("old-3"))
+    queue.add(key("old-3"))
+    assert await drained(queue) == ["new", "old-3", "old-1", "old-2"]
+    queue.add(key("old-3"), bookkeeping=True)
+    assert await drained(queue) == ["old-3"]
+
+
 async def test_bookkeeping_does_not_wait_when_nothing_else_is_in_line() -> None:
     queue = WorkQueue()
     for name in ("a", "b", "c"):

@@ -158,6 +158,20 @@ async def test_a_watch_that_breaks_is_unreachable(client: KubeClient, server: Se
         await watched(client)
 
 
+@pytest.mark.parametrize("line", [b"[]", b'"text"', b'{"kind":"Status"}', b'{"type":"ERROR","object":null}', b'{"object":{}}'])
+async def test_a_line_that_is_json_but_no_event_is_unreachable(client: KubeClient, server: Server, line: bytes) -> None:
+    server.answer(stream(line + b"\n"))
+    with pytest.raises(Unreachable, match="no event"):
+        await watched(client)
+
+
+@pytest.mark.parametrize("body", [{"message": "welcome"}, {"items": []}, {"items": [], "metadata": {}}, {"metadata": {"resourceVersion": "1"}}])
+async def test_a_list_that_is_an_object_but_no_list_is_unreachable(client: KubeClient, server: Server, body: Json) -> None:
+    server.answer(document(body))
+    with pytest.raises(Unreachable, match="the list of pods is no list"):
+        await paged(client)
+
+
 async def test_the_end_of_a_log(client: KubeClient, server: Server) -> None:
     server.answer(text(b"last words \xff\n"))
     assert await client.log_tail("team-a", "fix-1", "agent", 8) == "last words \ufffd\n"

@@ -131,6 +131,20 @@ def test_a_version_that_is_too_old_leads_to_a_new_list() -> None:
     assert run.copy.told[-2:] == [("b", False), ({"u-b"}, 9)]
 
 
+def test_one_list_follows_an_expired_version_at_once_but_a_server_that_always_says_so_is_spared() -> None:
+    run = Run([EMPTY] * 4, [GONE], [GONE], [GONE])
+    assert run.asked == [("list", ""), ("watch", "5")] * 4
+    assert run.pauses[:2] == [0, 0]
+    assert 0 < run.pauses[3] < run.pauses[5]
+
+
+def test_an_event_without_a_version_leads_to_a_new_list_after_a_pause() -> None:
+    run = Run([EMPTY, EMPTY], [("ADDED", {"metadata": {}})])
+    assert run.asked == [("list", ""), ("watch", "5"), ("list", ""), ("watch", "5")]
+    assert run.pauses == [0, 0.5, 0]
+    assert run.copy.told == [(set(), 5), (set(), 5)]
+
+
 def test_a_server_that_closes_every_watch_at_once_is_asked_ever_more_rarely() -> None:
     run = Run([EMPTY], *[list[Script]([END]) for _ in range(8)], seconds=300)
     assert run.pauses == [0, 0.5, 1, 2, 4, 8, MAX_BACKOFF, MAX_BACKOFF, MAX_BACKOFF]

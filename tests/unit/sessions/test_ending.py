@@ -79,6 +79,10 @@ ENDINGS: list[Any] = [
         after_init("continue", 1, json.dumps({"version": 1, "error": {"class": "nonsense", "message": "x"}})), {}, "Failed", "ContinueFailed", "x",
         id="an init container with a class of its own",
     ),
+    pytest.param(
+        ended_pod(exit_code=128, extra={"agent_reason": "StartError"}), {}, "Failed", "InputInvalid", "container agent could not be started",
+        id="the runtime could not start the agent",
+    ),
     pytest.param(after_init("clone", 3), GIT, "Failed", "AgentCrashed", "the init container clone ended with exit code 3", id="the clone crashed"),
     pytest.param(after_init("clone", 137, conditions=[DRAINED]), GIT, "Disrupted", "EvictionByEvictionAPI", "drained", id="the clone died of a drain"),
     pytest.param(after_init("clone", 137, reason="OOMKilled"), GIT, "Failed", "AgentCrashed", "container clone ran out of memory", id="the clone's memory"),
@@ -121,11 +125,20 @@ def test_a_gateway_that_ran_out_of_memory_is_no_fault_of_the_users_limit() -> No
     assert verdict(pod(state)).message == "container gateway ran out of memory: raise the gateway's memory (chart value)"
 
 
-def test_a_report_shows_that_the_gateway_did_start() -> None:
-    document = json.loads(pod_status.report()) | {"error": {"class": "InputInvalid", "message": "x"}}
-    item = ended_pod(pod_status.failure("Overloaded", "busy"), json.dumps(document))
-    assert Remains(observed(), facts(item)).gateway_error is None
-    assert verdict(item).reason == "Overloaded"
+@pytest.mark.parametrize("spec", [{}, SUSPEND, CANCEL], ids=["", "suspended", "cancelled"])
+def test_nothing_an_agent_says_counts_once_its_gateway_has_failed(spec: Json) -> None:
+    assert verdict(ended_pod(pod_status.result(), GATEWAY_ERROR), spec).reason == "InputInvalid"
+
+
+@pytest.mark.parametrize(("report", "restarts", "never"), [(GATEWAY_ERROR, 0, True), (GATEWAY_ERROR, 1, False), (pod_status.report(), 0, False), ("", 0, False)])
+def test_only_a_gateway_that_never_started_has_let_nothing_through(report: str, restarts: int, never: bool) -> None:
+    item = ended_pod("", report)
+    item["status"]["initContainerStatuses"][0]["restartCount"] = restarts
+    assert Remains(observed(), facts(item)).never_served is never
+
+
+def test_without_a_gateway_nobody_knows_what_was_let_through() -> None:
+    assert Remains(observed(), facts(pod(pod_status.status("Failed")))).never_served is False
 
 
 def test_a_pod_without_an_agent_container_left_nothing() -> None:
@@ -134,7 +147,8 @@ def test_a_pod_without_an_agent_container_left_nothing() -> None:
 
 
 def test_a_provider_window_and_status_are_handed_on() -> None:
-    found = verdict(ended_pod(pod_status.failure("RateLimited", apiStatus=429, resetsAt=stamp(ahead(600)))))
+    report = pod_status.report(lastError={"status": 429, "type": "rate_limit_error", "message": "slow down"})
+    found = verdict(ended_pod(pod_status.failure("RateLimited", apiStatus=429, resetsAt=stamp(ahead(600))), report))
     assert (found.api_status, found.resets_at) == (429, ahead(600))
 
 
@@ -180,6 +194,11 @@ def test_a_pod_that_somebody_deleted_in_its_first_minutes_was_disrupted() -> Non
 def test_a_pod_that_ran_in_the_end_did_start() -> None:
     item = Gone(running_pod(since=600))
     assert verdict(item).reason == "PodDeleted"
+
+
+def test_a_pod_that_was_deleted_in_time_but_settled_late_was_disrupted() -> None:
+    item = Gone(pod(pod_status.starting(), created=ago(600), deleting=ago(580)))
+    assert verdict(item, before=status()).outcome == "Disrupted"
 
 
 def test_without_a_creation_time_nobody_can_say_that_it_was_slow() -> None:

@@ -17,12 +17,14 @@ NEVER = pod(pod_status.starting())
 LOST = pod(pod_status.lost_containers())
 KILLED = pod(pod_status.status("Failed", agent=pod_status.terminated(137)))
 BARE = pod(pod_status.status("Failed", reason="Evicted"))
+UNSTARTED = pod(pod_status.status("Failed", agent=pod_status.terminated(128, reason="StartError")))
 SEEN = running_status(1)
 
 CASES: list[Any] = [
     pytest.param(facts(running_pod()), {}, True, id="it runs"),
     pytest.param(facts(ended_pod()), {}, True, id="it has ended"),
     pytest.param(facts(KILLED), {}, True, id="it was killed, kubelet does not know when it started"),
+    pytest.param(facts(UNSTARTED), {}, False, id="the runtime could not start it"),
     pytest.param(facts(NEVER), {}, False, id="it waits"),
     pytest.param(facts(LOST), {}, False, id="kubelet lost a container that nobody saw run"),
     pytest.param(facts(LOST), SEEN, True, id="kubelet lost a container that the status saw run"),
@@ -32,7 +34,7 @@ CASES: list[Any] = [
     pytest.param(facts(NEVER), status(attempt=1), False, id="the status knows the attempt, but did not see it run"),
     pytest.param(vanished(facts(NEVER)), {}, False, id="it disappeared before our eyes"),
     pytest.param(vanished(facts(NEVER), unwatched=True), {}, True, id="it disappeared from its node while nobody watched"),
-    pytest.param(vanished(facts(pod(node="")), unwatched=True), {}, False, id="it disappeared while nobody watched, but it had no node"),
+    pytest.param(vanished(facts(pod(node="")), unwatched=True), {}, True, id="it disappeared while nobody watched, and may have found a node"),
     pytest.param(replace(facts(NEVER), containers=(replace(facts(ended_pod()).containers[1], exit_code=None, started=ago(5)),)), {}, True, id="started"),
 ]  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from simulation import pod_status
 from simulation.pod_status import Json, stamp
 from stint.engine.plan import Plan, Refusal
-from stint.sessions.plan import LOST_AFTER, plan
+from stint.sessions.plan import LOST_AFTER, PATIENCE, plan
 from stint.settings import NetworkPolicySettings
 from unit.sessions.builders import (
     NAME,
@@ -123,6 +123,12 @@ def test_what_keeps_a_pod_from_starting_is_named(state: Json, reason: str) -> No
     assert decided.look_again == ahead(290)
 
 
+def test_a_problem_of_the_first_seconds_is_not_worth_a_word() -> None:
+    young = pod(pod_status.unschedulable(), created=ago(3))
+    assert plan(observed(pods=[young])) == Plan(look_again=ago(3) + PATIENCE)
+    assert plan(replace(observed(pods=[young]), now=ago(3) + PATIENCE)).status is not None
+
+
 def test_a_problem_that_was_told_is_not_written_again_when_its_words_change() -> None:
     state = pod_status.starting("ImagePullBackOff", "back-off 40s")
     first = status_of(plan(observed(pods=[pod(pod_status.starting("ErrImagePull", "no such image"))])))
@@ -131,6 +137,7 @@ def test_a_problem_that_was_told_is_not_written_again_when_its_words_change() ->
 
 def test_a_problem_that_is_over_is_not_told_any_longer() -> None:
     first = status_of(plan(observed(pods=[pod(pod_status.unschedulable())])))
+    assert "waitingFor" in first
     found = status_of(plan(observed(session(status=first), pods=[pod(pod_status.starting())])))
     assert "waitingFor" not in found
     assert told(found)["Running"] == ("False", "PodPending")

@@ -52,6 +52,19 @@ def test_the_last_words_of_an_earlier_instance_count_until_a_new_one_runs() -> N
     assert [one.message for one in found if one] == ["old", "", "new"]
 
 
+def test_kubelets_year_of_1970_is_no_time() -> None:
+    ended = {"terminated": {"exitCode": 128, "reason": "StartError", "message": "no such file", "startedAt": "1970-01-01T00:00:00Z"}}
+    found = facts(pod(pod_status.status("Failed", agent=ended))).container("agent")
+    assert found == ContainerFacts("agent", exit_code=128, reason="StartError", message="no such file")
+
+
+def test_restarts_are_counted() -> None:
+    again = pod_status.container("gateway", pod_status.running(NOW), last=pod_status.terminated(1))
+    found = facts(pod(pod_status.status("Running", init={"gateway": again}))).container("gateway")
+    assert found is not None
+    assert found.restarts == 1
+
+
 def test_a_container_without_a_state_is_read() -> None:
     found = facts(pod({"containerStatuses": [{"name": "agent"}]}))
     assert (found.container("agent"), found.phase) == (ContainerFacts("agent"), "Pending")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from simulation.pod_status import Json
 from stint.sessions.policy_store import PolicyStore
 
-SPEC, OTHER = {"podSelector": {}}, {"podSelector": {"matchLabels": {"a": "b"}}}
+SPEC: Json = {"podSelector": {}}
+OTHER: Json = {"podSelector": {"matchLabels": {"a": "b"}}}
 
 
 def policy(version: int = 1, *, uid: str = "u", name: str = "agents", spec: Json | None = None) -> Json:

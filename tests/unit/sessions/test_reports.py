@@ -196,18 +196,24 @@ def test_a_log_without_a_whole_result_at_its_end_has_none(log: str) -> None:
 
 def test_a_whole_report_is_read() -> None:
     text = pod_status.report(
-        "0.25", limitReached="tokens", output={"sha256": "ab", "valid": True, "error": "e"},
+        "0.25", limitReached="tokens", lastError={"status": 529, "type": "overloaded_error", "message": "busy"}, output={"sha256": "ab", "valid": True, "error": "e"},
         previous=[{"pod": "uid", "attempt": 3, "usage": pod_status.counts("0.5")}],
     )  # fmt: skip
     quarter = Usage(1, 100, 10, 0, 0, Decimal("0.25"))
     assert read_report(text) == Report(
-        quarter, {"claude-x": quarter}, "tokens", "ab", True, "e", {"uid": (3, Usage(1, 100, 10, 0, 0, Decimal("0.5")))}
-    )
+        quarter, {"claude-x": quarter}, limit_reached="tokens", last_status=529, output_sha256="ab", output_valid=True, output_error="e",
+        previous={"uid": (3, Usage(1, 100, 10, 0, 0, Decimal("0.5")))},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("cost", "cost"), ("tokens", "tokens"), ("money", None), (None, None), (["cost"], None), (5, None)])
 def test_only_the_two_limits_are_known(limit: object, expected: str | None) -> None:
     assert report(limitReached=limit).limit_reached == expected
+
+
+@pytest.mark.parametrize("refusal", [None, 5, [], {}, {"status": "429"}, {"status": 5}])
+def test_a_refusal_that_cannot_be_read_is_none(refusal: object) -> None:
+    assert report(lastError=refusal).last_status is None
 
 
 @pytest.mark.parametrize("output", [None, 5, [], {}])

@@ -35,6 +35,7 @@ from unit.sessions.kit import OUTPUT_SCHEMA, last_attempt, status_of, time
 
 RETRY = "2026-11-21T09:59:00Z"
 REPORT = pod_status.report("0.25")
+REFUSED = pod_status.report("0.25", lastError={"status": 429, "type": "rate_limit_error", "message": "slow down"})
 
 
 def settled(item: Json | Gone, spec: Json | None = None, before: Json | None = None) -> Json:
@@ -117,7 +118,7 @@ def test_output_that_nobody_asked_for_is_not_kept() -> None:
 
 
 def test_an_error_is_kept_with_all_that_the_provider_said() -> None:
-    found = settled(ended_pod(pod_status.failure("RateLimited", "slow down", apiStatus=429, resetsAt=stamp(ahead(60))), REPORT))["result"]
+    found = settled(ended_pod(pod_status.failure("RateLimited", "slow down", apiStatus=429, resetsAt=stamp(ahead(60))), REFUSED))["result"]
     assert found == {"error": {"class": "RateLimited", "message": "slow down", "apiStatus": 429, "resetsAt": stamp(ahead(60))}, "truncated": False}
 
 
@@ -183,9 +184,22 @@ def test_the_agents_word_that_its_budget_is_reached_is_not_enough() -> None:
 
 
 def test_a_window_that_resets_uses_up_no_retry() -> None:
-    found = settled(ended_pod(pod_status.failure("RateLimited", resetsAt=stamp(ahead(600))), REPORT), {"retry": {"limit": 0}})
+    found = settled(ended_pod(pod_status.failure("RateLimited", resetsAt=stamp(ahead(600))), REFUSED), {"retry": {"limit": 0}})
     assert found["failures"] == 0
     assert time(found["nextRetryTime"]) >= ahead(600)
+
+
+UNBELIEVED: list[Any] = [
+    pytest.param(pod_status.failure("RateLimited", resetsAt=stamp(ahead(600))), REPORT, id="the gateway saw no refusal"),
+    pytest.param(pod_status.failure("RateLimited", resetsAt=stamp(ahead(600))), "", id="there is no report"),
+    pytest.param(pod_status.failure("RateLimited", resetsAt=stamp(ago(1))), REFUSED, id="the window is reset already"),
+    pytest.param(pod_status.failure("AgentCrashed", resetsAt=stamp(ahead(600))), REFUSED, id="it was something else"),
+]
+
+
+@pytest.mark.parametrize(("result", "report"), UNBELIEVED)
+def test_a_window_that_only_the_agent_speaks_of_uses_up_a_retry(result: str, report: str) -> None:
+    assert "completionTime" in settled(ended_pod(result, report), {"retry": {"limit": 0}})
 
 
 def test_a_rate_limit_without_a_window_uses_up_a_retry() -> None:
@@ -278,6 +292,19 @@ def test_the_status_that_was_observed_is_never_changed() -> None:
 def test_a_settlement_says_when_it_happened() -> None:
     found = settled(ended_pod(pod_status.result(), REPORT))
     assert time(found["completionTime"]) - time(found["history"][-1]["end"]) == timedelta(seconds=10)
+
+
+def restarted(message: str) -> Json:
+    """A pod whose gateway was restarted once and ended with these words."""
+    gateway = pod_status.container("gateway", pod_status.terminated(1, message, started=ago(20), finished=ago(10)), last=pod_status.terminated(137))
+    agent = pod_status.terminated(1, started=ago(60), finished=ago(10))
+    return pod(pod_status.status("Failed", init={"gateway": gateway}, agent=agent))
+
+
+def test_an_attempt_whose_gateway_could_not_start_again_is_estimated() -> None:
+    error = json.dumps({"version": 1, "error": {"class": "InputInvalid", "message": "no credential"}})
+    entry = last_attempt(plan(observed(session(status=running_status(1)), pods=[restarted(error)])))
+    assert (entry["reason"], entry["cost"], entry["estimated"]) == ("InputInvalid", "5", True)
 
 
 def test_an_attempt_whose_gateway_could_not_start_is_free() -> None:

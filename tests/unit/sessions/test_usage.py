@@ -259,7 +259,8 @@ def test_a_pod_that_nobody_saw_is_charged_once_however_often_the_journal_names_i
 
 def test_an_estimate_is_replaced_by_the_journal() -> None:
     lost = status_of(plan(observed(session({"limits": {"cost": "10"}}, status=running_status(1)))))
-    assert (cost(lost), lost["usage"]["estimated"]) == (10, True)
+    assert cost(lost) == 10
+    assert lost["usage"]["estimated"] is True
     found = settled(ended_pod(DONE, REPORT("0.25", previous=previous("pod-1")), 2), {"limits": {"cost": "10"}}, lost)
     assert cost(found) == Decimal("0.75")
     assert found["usage"]["estimated"] is False
@@ -272,6 +273,18 @@ def test_figures_that_the_journal_itself_estimated_stay_marked() -> None:
     assert found["history"][0]["estimated"] is True
     assert found["usage"]["estimated"] is True
     assert cost(found) == Decimal("0.75")
+
+
+def test_an_attempt_that_the_journal_knows_to_be_dearer_is_corrected() -> None:
+    first = settled(ended_pod(pod_status.failure("Overloaded"), REPORT("0.25")))
+    found = settled(ended_pod(DONE, REPORT("0.25", previous=previous("pod-1", "0.75")), 2), before=first)
+    assert cost(found) == 1
+    assert found["history"][0]["cost"] == "0.75"
+
+
+def test_an_attempt_that_the_journal_knows_to_be_cheaper_stays() -> None:
+    first = settled(ended_pod(pod_status.failure("Overloaded"), REPORT("0.25")))
+    assert cost(settled(ended_pod(DONE, REPORT("0.25", previous=previous("pod-1", "0.1")), 2), before=first)) == Decimal("0.5")
 
 
 def test_an_attempt_whose_report_was_read_is_not_charged_again_by_the_journal() -> None:
