@@ -44,6 +44,10 @@ class Life:
     """Its containers run."""
     report_left: bool = False
     """It ended in such a way that its own report could be read."""
+    restarts: int = 0
+    """How often the gateway was started anew."""
+    broken: bool = False
+    """The gateway was restarted and could not start again: its last words are an error."""
     refused_with: int | None = None
     """HTTP status of the model API's last refusal."""
 
@@ -103,6 +107,8 @@ class Cluster:
     def serve(self, pod: Json, cost: Decimal) -> bool:
         """The gateway lets one request through, unless its limit is used up; whether it did."""
         life = self.life(pod)
+        if life.broken:
+            return True
         if self._left(life) <= 0:
             life.limit_reached = True
             return False
@@ -117,6 +123,9 @@ class Cluster:
         return life.limit - life.served - sum((journal[uid].served for uid in life.unsettled if uid in journal), Decimal(0))
 
     def report(self, life: Life) -> str:
+        """The gateway's last words."""
+        if life.broken:
+            return json.dumps({"version": 1, "error": {"class": "InputInvalid", "message": "the credential is empty"}})
         others = [other for uid, other in self.journals.get(life.claim or "", {}).items() if uid != life.uid]
         previous = [{"pod": other.uid, "attempt": other.attempt, "usage": {**other.counts(), "estimated": False}} for other in others[:-11:-1]]
         usage = {**life.counts(), "estimated": False, "byModel": {MODEL: life.counts()} if life.requests else {}}
@@ -127,12 +136,15 @@ class Cluster:
     def end(self, pod: Json, result: str, now: datetime, **more: Any) -> None:
         """Both containers end, and kubelet sees it: the last words are in the status."""
         life = self.life(pod)
-        life.writing, life.report_left = False, life.started is not None
+        life.writing, life.report_left = False, life.started is not None and not life.broken
         code = 0 if '"Succeeded"' in result else 1
         if life.started is None:  # nothing of it ever ran
-            self._write(pod, {"phase": "Failed", **more})
+            gateway = {"gateway": pod_status.terminated(1, self.report(life))} if life.broken else {}
+            self._write(pod, pod_status.status("Failed", init=gateway, agent=pod_status.waiting("PodInitializing"), **more))
             return
-        self._write(pod, pod_status.ended(result, self.report(life), exit_code=code, started=life.started, finished=now, **more))
+        status = pod_status.ended(result, self.report(life), exit_code=code, started=life.started, finished=now, **more)
+        status["initContainerStatuses"][0]["restartCount"] = life.restarts
+        self._write(pod, status)
 
     def finish_deletion(self, pod: Json, now: datetime, result: str = INTERRUPTED) -> None:
         """kubelet stops the containers of a pod that is being deleted, tells how they ended, and lets the object go."""
@@ -143,10 +155,24 @@ class Cluster:
 
     # What goes wrong
 
+    def reject(self, pod: Json) -> None:
+        """kubelet does not take the pod: nothing of it ever starts."""
+        self._write(pod, {"phase": "Failed", "reason": "OutOfcpu", "message": "Node didn't have enough resource: cpu"})
+
+    def break_gateway(self, pod: Json, now: datetime) -> None:
+        """The gateway is restarted, and cannot start any more (its Secret was emptied); before its first start, or while the agent works."""
+        life = self.life(pod)
+        life.broken, life.restarts = True, life.restarts + 1
+        last = {"terminated": {"exitCode": 1, "reason": "Error", "message": self.report(life)}}
+        gateway = pod_status.container("gateway", pod_status.waiting("CrashLoopBackOff", "back-off"), last=last)
+        agent = pod_status.running(life.started) if life.started else pod_status.waiting("PodInitializing")
+        self._write(pod, pod_status.status("Running" if life.started else "Pending", init={"gateway": gateway}, agent=agent))
+
     def restart_gateway(self, pod: Json, now: datetime) -> None:
         """The gateway is killed and starts anew; its journal keeps the account."""
         life = self.life(pod)
         assert life.started is not None
+        life.restarts += 1
         last = pod_status.terminated(pod_status.KILLED, self.report(life), started=life.started, finished=now, reason="OOMKilled")
         self._write(pod, pod_status.at_work(life.started, gateway_last=last))
 

@@ -28,7 +28,7 @@ NAMES = ("a", "b")
 PROFILE = "p"
 RETRIED = ("Overloaded", "ServerError", "ProviderUnreachable", "AgentCrashed", "OutputInvalid", "RateLimited", "ToolsUnavailable")
 FINAL = ("AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound", "ContextTooLarge", "MaxTurns", "Timeout", "BudgetReached")
-TROUBLES = ("crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config")
+TROUBLES = ("crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config", "reject", "broken gateway")
 MANY = 1_000_000
 LOOKS = 80
 """So many rounds may it take until everything has ended."""
@@ -175,11 +175,14 @@ class Life(RuleBasedStateMachine):
             "preempt": lambda pod: cluster.evict(pod, now, "PreemptionByScheduler"),
             "drain": lambda pod: cluster.evict(pod, now, "EvictionByEvictionAPI"),
             "node restart": cluster.lose_containers,
+            "broken gateway": lambda pod: cluster.break_gateway(pod, now),
             "force": cluster.force_delete,
         }
         while_starting: dict[str, Callable[[Json], Any]] = {
             "evict": while_running["evict"],
             "force": cluster.force_delete,
+            "reject": cluster.reject,
+            "broken gateway": while_running["broken gateway"],
             "image": lambda pod: cluster.hang(pod, "ErrImagePull", "no such image"),
             "config": lambda pod: cluster.hang(pod, "CreateContainerConfigError", "no such key"),
         }
@@ -292,7 +295,7 @@ class Life(RuleBasedStateMachine):
                     cluster.finish_deletion(pod, now)
             elif phase == "Pending" and not node:
                 cluster.schedule(pod, "node-1")
-            elif phase == "Pending" and cluster.volume_is_there(pod):
+            elif phase == "Pending" and cluster.volume_is_there(pod) and not cluster.life(pod).broken:
                 cluster.start(pod, now)
             elif phase == "Running" and ends:
                 cluster.end(pod, pod_status.result(text="done"), now)

@@ -314,3 +314,39 @@ def test_lost_attempts_cannot_use_more_than_the_limit_together(story: Story) -> 
             story.world.cluster.lose_containers(pod)
         story.look()
     assert sum(life.served for life in story.world.cluster.lives.values()) <= Decimal("1.4"), "the limit, and one answer"
+
+
+def test_what_a_gateway_let_through_before_it_could_not_start_again_is_not_free(story: Story) -> None:
+    story.ends["a", 1] = None
+    story.start(limits={"cost": "5"}, retry={"limit": 0}, **EPHEMERAL)
+    story.go_on_until(lambda: any(life.requests for life in story.world.cluster.lives.values()))
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.break_gateway(pod, story.world.loop.clock())
+    story.look()
+    story.world.cluster.end(pod, pod_status.failure("ProviderUnreachable"), story.world.loop.clock())
+    story.go_on_to_the_end()
+    usage = story.status()["usage"]
+    assert (usage["cost"], usage["estimated"]) == ("5", True)
+
+
+def test_a_gateway_that_never_started_has_let_nothing_through(story: Story) -> None:
+    story.start(limits={"startTimeout": "1m"}, retry={"limit": 0}, **EPHEMERAL)
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.schedule(pod, "node-1")
+    story.world.cluster.break_gateway(pod, story.world.loop.clock())
+    story.look()
+    story.world.pass_time(5)
+    assert story.status()["waitingFor"]["reason"] == "CrashLoopBackOff"
+    story.world.pass_time(70)
+    story.go_on_to_the_end()
+    assert (story.status()["usage"]["cost"], story.status()["usage"]["estimated"]) == ("0", False)
+
+
+def test_a_pod_that_kubelet_does_not_take_is_replaced_and_costs_nothing(story: Story) -> None:
+    story.start()
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.schedule(pod, "node-1")
+    story.world.cluster.reject(pod)
+    story.go_on_to_the_end()
+    assert story.outcomes()[-1] == "Succeeded"
+    assert (story.status()["usage"]["cost"], story.status()["usage"]["estimated"]) == ("0.25", False)

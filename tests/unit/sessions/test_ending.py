@@ -273,6 +273,13 @@ def test_without_the_log_the_short_result_must_do(log: str) -> None:
     assert (found.text, found.truncated) == ("all", True)
 
 
+def test_a_forged_line_in_the_log_is_bounded_like_everything_else() -> None:
+    brief = pod_status.result("Failed", truncated=True, error={"class": "Overloaded", "message": "x"})
+    line = json.dumps({"type": "stint_result", "version": 1, "outcome": "Failed", "error": {"class": "Overloaded", "message": "x" * 40_000}})
+    seen = observed(session(status=running_status(1)), pods=[ended_pod(brief, pod_status.report())], log_tail=line)
+    assert len(status_of(plan(seen))["result"]["error"]["message"]) == 2048
+
+
 def test_a_whole_result_is_not_replaced_by_what_stands_in_the_log() -> None:
     item = ended_pod(pod_status.result(text="mine"), pod_status.report())
     found = Remains(observed(session(status=running_status(1)), pods=[item], log_tail=WHOLE), facts(item)).result
