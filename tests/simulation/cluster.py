@@ -93,9 +93,9 @@ class Cluster:
         meta = pod["metadata"]
         self.api.bind(meta["namespace"], meta["name"], node)
 
-    def volume_is_there(self, pod: Json) -> bool:
-        claim = self.life(pod).claim
-        return claim is None or (CLAIMS.plural, pod["metadata"]["namespace"], claim) in self.api.objects
+    def volumes_are_there(self, pod: Json) -> bool:
+        claims = [volume["persistentVolumeClaim"]["claimName"] for volume in pod["spec"]["volumes"] if "persistentVolumeClaim" in volume]
+        return all((CLAIMS.plural, pod["metadata"]["namespace"], claim) in self.api.objects for claim in claims)
 
     def start(self, pod: Json, now: datetime) -> None:
         life = self.life(pod)

@@ -92,7 +92,7 @@ class Story:
                 cluster.finish_deletion(pod, now)
             elif phase == "Pending" and not pod["spec"].get("nodeName"):
                 cluster.schedule(pod, "node-1")
-            elif phase == "Pending" and cluster.volume_is_there(pod):
+            elif phase == "Pending" and cluster.volumes_are_there(pod):
                 cluster.start(pod, now)
             elif phase == "Running":
                 self._work(pod)

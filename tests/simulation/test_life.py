@@ -59,8 +59,8 @@ class Life(RuleBasedStateMachine):
         for there in (PROVIDERS, PROFILES, SECRETS):
             self._set_there(there, True)
         self.world.settle()
-        self.create("a", first, tracked=False, delete=False, seen=True)
-        self.create("b", second, tracked=True, delete=False, seen=True)
+        self.create("a", first, tracked=False, delete=False, continues=False, seen=True)
+        self.create("b", second, tracked=True, delete=False, continues=True, seen=True)
         self.go_on(2, deletions=True)
 
     def teardown(self) -> None:
@@ -84,14 +84,15 @@ class Life(RuleBasedStateMachine):
 
     # Users
 
-    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]), seen=st.booleans())
-    def create(self, name: str, spec: Json, tracked: bool, delete: bool, seen: bool) -> None:
+    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]), continues=st.booleans(), seen=st.booleans())
+    def create(self, name: str, spec: Json, tracked: bool, delete: bool, continues: bool, seen: bool) -> None:
         """A session comes, perhaps in the place of another of its name."""
         if delete and self._find(name) is not None:
             self.world.api.delete(SESSIONS, NAMESPACE, name)
         if self._find(name) is None:
             meta: Json = {"annotations": {"argocd.argoproj.io/tracking-id": "x"}} if tracked else {}
-            self.world.create(SESSIONS, name, {"prompt": "x", **spec}, **meta)
+            source: Json = {"continueFrom": {"name": "a"}} if continues and name == "b" else {}
+            self.world.create(SESSIONS, name, {"prompt": "x", **spec, **source}, **meta)
         self._see(seen)
 
     @rule(
@@ -282,6 +283,15 @@ class Life(RuleBasedStateMachine):
             self._edit(name, {"suspend": False})
         if waits.get("Stalled") in ("BudgetReached", "Timeout") and "completionTime" not in session["status"]:
             self._edit(name, {"limits": {"cost": "1000", "timeout": "720h"}})
+        if "continueFrom" in session["spec"] and "completionTime" not in session.get("status", {}) and self._waits_for_ever(waits):
+            self._edit(name, {"cancel": True})
+
+    def _waits_for_ever(self, waits: dict[str, str]) -> bool:
+        """What it wants to continue is gone, or has left nothing to continue."""
+        source = self._find("a")
+        if source is None or waits.get("Stalled") == "SourceHasNoVolume":
+            return True
+        return "completionTime" in source.get("status", {}) and not source["status"].get("history")
 
     def _kubelet(self, *, ends: bool, deletions: bool) -> None:
         """One step of every pod; agents come to a good end, deletions are carried out, if so wished."""
@@ -295,7 +305,7 @@ class Life(RuleBasedStateMachine):
                     cluster.finish_deletion(pod, now)
             elif phase == "Pending" and not node:
                 cluster.schedule(pod, "node-1")
-            elif phase == "Pending" and cluster.volume_is_there(pod) and not cluster.life(pod).broken:
+            elif phase == "Pending" and cluster.volumes_are_there(pod) and not cluster.life(pod).broken:
                 cluster.start(pod, now)
             elif phase == "Running" and ends:
                 cluster.end(pod, pod_status.result(text="done"), now)
@@ -354,7 +364,7 @@ def _nothing(pod: Json) -> None:
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=2000 if LONG else 120,
+    max_examples=3000 if LONG else 250,
     stateful_step_count=100 if LONG else 50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

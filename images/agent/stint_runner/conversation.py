@@ -26,8 +26,8 @@ class Limits:
     """Seconds. `background` is how long something may go on quietly in the background after an answer; `settle` is how soon the CLI
     begins a turn about something that ended there."""
 
-    initialize: float = 60.0
-    gateway: float = 30.0
+    initialize: float = 300.0
+    gateway: float = 120.0
     background: float = 600.0
     settle: float = 1.0
     tools: Patience = field(default_factory=Patience)

@@ -48,7 +48,7 @@ def tracked(seen: Observed) -> bool:
 
 
 def _volume(seen: Observed) -> tuple[Delete, ...]:
-    terms = seen.terms
+    terms = seen.resolved  # a profile that is missing just now may want the volume retained
     if terms is None or terms.ephemeral or (terms.workspace.volume is not None and terms.workspace.volume.retain_policy == "Retain"):
         return ()
     return (Delete(CLAIMS, seen.namespace, volume_name(seen.name, seen.uid), None),)

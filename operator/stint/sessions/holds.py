@@ -63,14 +63,14 @@ def has_used_its_limits(seen: Observed) -> Hold | None:
     usage = used(seen.status) if seen.resolved.ephemeral else known(seen.status)
     cost, tokens = remaining(seen.resolved, usage)
     if cost > 0 and tokens != 0:
-        return _has_used_its_time(seen.status, seen.resolved)
+        return _has_used_its_time(seen, seen.resolved)
     named = "tokens" if tokens == 0 else "cost"
     spent = f"{usage.tokens} tokens" if named == "tokens" else f"{money(usage.cost)} USD"
     return Stalled(reasons.BUDGET_REACHED, f"limits.{named} is used up ({spent}); raise spec.limits.{named} to go on where it stopped")
 
 
-def _has_used_its_time(status: Mapping[str, Any], resolved: Resolved) -> Hold | None:
-    if status.get("activeSeconds", 0) < resolved.timeout:
+def _has_used_its_time(seen: Observed, resolved: Resolved) -> Hold | None:
+    if seen.active_seconds < resolved.timeout:
         return None
     return Stalled(reasons.TIMEOUT, "limits.timeout is used up; raise spec.limits.timeout to go on where it stopped")
 
@@ -93,24 +93,18 @@ def waits_for_references(seen: Observed) -> Hold | None:
 
 def waits_for_source(seen: Observed) -> Hold | None:
     assert seen.spec is not None
-    if seen.spec.continue_from is None or (seen.source is None and _has_continued(seen)):
+    if seen.spec.continue_from is None or seen.has_continued:
         return None
     name = seen.spec.continue_from.name
     if seen.source is None:
         message = f"continueFrom: there is no AgentSession {name} in namespace {seen.namespace}"
         return Waiting(reasons.SOURCE_NOT_FOUND, message, kind="AgentSession", name=name)
     if seen.source.ephemeral:
-        return Stalled(reasons.SOURCE_HAS_NO_VOLUME, f"continueFrom: session {name} was ephemeral, so its conversation is gone")
+        return Stalled(reasons.SOURCE_HAS_NO_VOLUME, f"continueFrom: session {name} was ephemeral or has expired, so its conversation is gone")
     if not seen.source.over:
         message = f"continueFrom: session {name} is neither finished nor suspended yet"
         return Waiting(reasons.SOURCE_NOT_FINISHED, message, kind="AgentSession", name=name)
     return None
-
-
-def _has_continued(seen: Observed) -> bool:
-    """An attempt before this one has talked to the model, so the conversation was copied to the volume: the source is not needed any more."""
-    assert seen.resolved is not None
-    return not seen.resolved.ephemeral and any(attempt.get("requests") for attempt in seen.status.get("history") or ())
 
 
 def backs_off(seen: Observed) -> Hold | None:

@@ -91,7 +91,7 @@ def _resolved(world: World, seen: Observed, raw_spec: dict[str, Any]) -> Observe
         return replace(seen, resolved=resolved, invalid=f"ModelProvider {resolved.provider}: {problem}")
     seen = replace(seen, resolved=resolved, provider=provider)
     try:
-        source = _source(world, seen.namespace, spec)
+        source = None if seen.has_continued else _source(world, seen.namespace, spec)
     except ValueError as problem:
         name = spec.continue_from.name if spec.continue_from else ""
         return replace(seen, invalid=f"AgentSession {name}: {problem}")
@@ -131,7 +131,7 @@ def _source(world: World, namespace: str, spec: SessionSpec) -> Source | None:
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     source_spec = SessionSpec.read(item.get("spec") or {})
     profile = _profile(world, namespace, source_spec)
-    ephemeral = resolve(source_spec, profile, world.settings.default_cost_limit).ephemeral
+    ephemeral = resolve(source_spec, profile, world.settings.default_cost_limit).ephemeral or bool(status.get("expired"))
     over = bool(status.get("completionTime")) or conditions.get("Suspended") == "True"
     return Source(item["metadata"]["uid"], over and bool(status.get("history")), ephemeral)
 

@@ -100,6 +100,22 @@ class Observed:
         return wanted is not None and wanted != moment(self.status.get("observedRetryRequest"))
 
     @property
+    def begins_again(self) -> bool:
+        """A finished session that is to run once more: asked for now, or its next pod is there already."""
+        return self.finished and (self.rerun_requested or self.pod is not None)
+
+    @property
+    def has_continued(self) -> bool:
+        """An attempt has talked to the model, so ``continueFrom`` has been copied to the volume: the source is not needed any more."""
+        durable = self.resolved is not None and not self.resolved.ephemeral
+        return durable and any(attempt.get("requests") for attempt in self.status.get("history") or ())
+
+    @property
+    def active_seconds(self) -> int:
+        """How long the agent has run, in this run of the session."""
+        return 0 if self.begins_again else int(self.status.get("activeSeconds", 0))
+
+    @property
     def retry_request(self) -> datetime | None:
         """``spec.retryRequest`` in whole seconds, as the status holds it."""
         wanted = self.spec.retry_request if self.spec else None

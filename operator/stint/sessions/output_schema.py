@@ -18,4 +18,6 @@ def schema_problem(schema: dict[str, Any]) -> str:
         return f"{where}: {error.message}"[:512] if where else error.message[:512]
     except RecursionError:
         return "it is nested too deeply"
+    except (TypeError, ValueError, AttributeError, OverflowError, KeyError) as error:  # what the library makes of an odd $schema or pattern
+        return f"{type(error).__name__}: {error}"[:512]
     return ""

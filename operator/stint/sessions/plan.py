@@ -192,7 +192,7 @@ def _unseen_pod(seen: Observed) -> PodFacts:
     return PodFacts(
         namespace=seen.namespace, name=seen.status.get("podName", ""), uid=seen.status.get("podUID", ""), version=0,
         owner_uid=seen.uid, session=seen.name,
-        attempt=int(seen.status["attempt"]), created=moment(seen.status.get("startTime")), reason=reasons.POD_LOST, containers=(agent,), gone=True,
+        attempt=int(seen.status["attempt"]), created=None, reason=reasons.POD_LOST, containers=(agent,), gone=True,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ ERROR_CLASSES = frozenset(
     }
 )  # fmt: skip
 """The classes of the contract; a result that names another is not believed."""
+MOST_COST = Decimal(10**9)
 DEEPEST, MODEL_NAME, MOST_TURNS, MESSAGE = 64, 256, 1_000_000, 2048
 COUNTS = ("requests", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
@@ -153,7 +154,7 @@ def read_usage(document: dict[str, Any]) -> Usage:
         cost = Decimal(str(document.get("cost", "0")))
     except InvalidOperation:
         cost = Decimal(0)
-    cost = max(cost, Decimal(0)) if cost.is_finite() else Decimal(0)
+    cost = min(max(cost, Decimal(0)), MOST_COST) if cost.is_finite() else Decimal(0)
     return Usage(**{name: _count(document.get(name)) for name in COUNTS}, cost=cost, estimated=document.get("estimated") is True)
 
 

@@ -45,14 +45,13 @@ class Resolved:
 def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: str) -> Resolved:
     """Merge a session with its profile (None: it names none) and fill in the defaults."""
     base = profile or ProfileSpec()
-    agent = overlay(base.agent, spec.agent)
     limits: Limits = overlay(base.limits, spec.limits)
     retry: Retry = overlay(base.retry, spec.retry)
     provider = spec.provider_ref or base.provider_ref
     backoff = retry.backoff
     return Resolved(
         provider=provider.name if provider else defaults.PROVIDER,
-        agent=_without_own_fallback(agent),
+        agent=overlay(base.agent, spec.agent),
         workspace=_workspace(base.workspace, spec.workspace),
         pod_template=overlay(base.pod_template, spec.pod_template),
         cost_limit=usd(limits.cost or default_cost_limit),
@@ -64,12 +63,6 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
         backoff_factor=backoff.factor or defaults.BACKOFF_FACTOR,
         backoff_max=seconds(backoff.max or defaults.BACKOFF_MAX),
     )
-
-
-def _without_own_fallback(agent: Agent) -> Agent:
-    if agent.model not in (agent.fallback_models or ()):
-        return agent
-    return agent.model_copy(update={"fallback_models": [name for name in agent.fallback_models or () if name != agent.model]})
 
 
 def _workspace(base: Workspace, top: Workspace) -> Workspace:

@@ -28,10 +28,10 @@ from stint.sessions.retry import MOST_DISRUPTIONS, retried, retry_at
 from stint.sessions.usage import attempt_usage, charge, correct, write_counts
 
 
-def settle(seen: Observed, pod: PodFacts, verdict: Ending | None = None) -> tuple[dict[str, Any], Ending]:
+def settle(seen: Observed, pod: PodFacts) -> tuple[dict[str, Any], Ending]:
     """The status after this pod's attempt, without conditions, and how the attempt ended."""
     remains = Remains(seen, pod)
-    verdict = verdict or ending(seen, pod)
+    verdict = ending(seen, pod)
     status = begun(seen)
     correct(status, remains.report)
     usage = Usage() if remains.never_served else attempt_usage(remains.report, pod, status, seen.terms)
@@ -68,12 +68,12 @@ def begun(seen: Observed) -> dict[str, Any]:
     if (moment(status.get("nextRetryTime")) or seen.now) <= seen.now:
         status.pop("nextRetryTime", None)
     wanted = seen.retry_request
-    if seen.rerun_requested and wanted is not None:
+    if wanted is not None:
         status["observedRetryRequest"] = timestamp(wanted)
-        if seen.finished:
-            for name in ("completionTime", "result", "expired", "nextRetryTime"):
-                status.pop(name, None)
-            status.update(failures=0, disruptions=0, activeSeconds=0)
+    if seen.begins_again:
+        for name in ("completionTime", "result", "expired", "nextRetryTime"):
+            status.pop(name, None)
+        status.update(failures=0, disruptions=0, activeSeconds=0)
     return status
 
 

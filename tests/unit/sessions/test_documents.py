@@ -250,3 +250,16 @@ def test_an_estimate_of_a_pod_without_a_uid_cannot_be_looked_up() -> None:
 def test_what_a_pod_may_use_is_written_on_it() -> None:
     meta = the_pod(observed(session(LIMITS, status=spent("0.75", 400))))["metadata"]
     assert json.loads(meta["annotations"]["stint.dev/reserved"]) == {"cost": "1.25", "tokens": 600}
+
+
+@pytest.mark.parametrize(
+    ("agent", "left"),
+    [
+        ({"model": "a", "fallbackModels": ["b", "a", "c"]}, ["b", "c"]),
+        ({"model": "a", "fallbackModels": ["a"]}, []),
+        ({"fallbackModels": ["claude-sonnet-5-5", "b"]}, ["b"]),
+    ],
+    ids=["its own among others", "only its own", "the provider's default"],
+)
+def test_a_model_is_not_its_own_fallback(agent: Json, left: list[str]) -> None:
+    assert run_json(observed(session({"agent": agent})))["agent"]["fallbackModels"] == left

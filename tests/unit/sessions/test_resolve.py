@@ -108,14 +108,6 @@ def test_a_repository_is_one_thing() -> None:
     assert ours.url == "https://h/ours"
 
 
-@pytest.mark.parametrize(
-    ("model", "fallbacks", "left"),
-    [("a", ["b", "a", "c"], ["b", "c"]), ("a", ["b"], ["b"]), ("a", ["a"], [])],
-)
-def test_a_model_is_not_its_own_fallback_after_merging(model: str, fallbacks: list[str], left: list[str]) -> None:
-    assert resolved({"agent": {"model": model}}, {"agent": {"fallbackModels": fallbacks}}).agent.fallback_models == left
-
-
 def test_without_fallbacks_there_are_none() -> None:
     assert resolved({"agent": {"model": "a"}}).agent.fallback_models is None
 

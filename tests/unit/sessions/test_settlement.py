@@ -312,3 +312,12 @@ def test_an_attempt_whose_gateway_could_not_start_is_free() -> None:
     done = plan(observed(session(status=running_status(1)), pods=[ended_pod("", error, exit_code=1)]))
     entry = last_attempt(done)
     assert (entry["reason"], entry["cost"], entry["estimated"]) == ("InputInvalid", "0", False)
+
+
+@pytest.mark.parametrize("when", ["asked for", "its pod is there"])
+def test_a_run_that_begins_again_has_all_its_time(when: str) -> None:
+    """A session that failed for its time can be run once more, with as much time as before."""
+    request = {"retryRequest": "2026-11-21T09:59:00Z"} if when == "asked for" else {}
+    item = session({**request, "limits": {"timeout": "1h"}}, status=finished_status(activeSeconds=3600))
+    pods = [] if when == "asked for" else [pod(pod_status.starting(), 9)]
+    assert observed(item, pods=pods).active_seconds == 0

@@ -24,7 +24,8 @@ from stint.sessions.pod.run_description import GRACE_SECONDS, run_description, v
 from stint.sessions.pod_facts import AGENT, CLONE, CONTINUE, GATEWAY
 
 AGENT_USER, GATEWAY_USER = 10001, 10002
-KEPT_FOR_STINT = ("stint.dev/", MANAGED_BY_LABEL)
+KEPT_FOR_STINT = ("stint.dev/", MANAGED_BY_LABEL, "container.apparmor.security.beta.kubernetes.io/", "seccomp.security.alpha.kubernetes.io/")
+"""Labels and annotations that users do not set: ours, and those that could take the pod out of its sandbox."""
 NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 HARDENED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 """What Pod Security asks of each container; the rest stands at the pod, once: every field makes every event of the pod larger."""
@@ -60,7 +61,7 @@ def agent_pod(seen: Observed) -> Manifest:
 def _spec(seen: Observed) -> dict[str, Any]:
     assert seen.resolved is not None
     template, settings = seen.resolved.pod_template, seen.settings
-    left = max(1.0, seen.resolved.timeout - seen.status.get("activeSeconds", 0))
+    left = max(1.0, seen.resolved.timeout - seen.active_seconds)
     pull_secrets = [*({"name": name} for name in settings.image_pull_secrets), *(one.dump() for one in template.image_pull_secrets or ())]
     spec: dict[str, Any] = {
         "restartPolicy": "Never",

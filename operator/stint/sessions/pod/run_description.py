@@ -25,6 +25,7 @@ def run_description(seen: Observed, attempt: int) -> str:
     assert seen.resolved is not None
     assert seen.provider is not None
     agent, spec = seen.resolved.agent, seen.spec
+    model = agent.model or seen.provider.spec.default_model
     document = {
         "version": 1,
         "session": {"namespace": seen.namespace, "name": seen.name, "uid": seen.uid},
@@ -37,8 +38,8 @@ def run_description(seen: Observed, attempt: int) -> str:
         "auth": seen.provider.spec.credential.type,
         "gateway": GATEWAY_URL,
         "agent": {
-            "model": agent.model or seen.provider.spec.default_model,
-            "fallbackModels": agent.fallback_models or [],
+            "model": model,
+            "fallbackModels": [name for name in agent.fallback_models or () if name != model],
             "systemPrompt": agent.system_prompt,
             "appendSystemPrompt": agent.append_system_prompt,
             "tools": agent.tools,
@@ -69,7 +70,7 @@ def run_description(seen: Observed, attempt: int) -> str:
         ],
         "git": _git(seen),
         "continue": _continue(seen),
-        "timeoutSeconds": max(1, round(seen.resolved.timeout - seen.status.get("activeSeconds", 0))),
+        "timeoutSeconds": max(1, round(seen.resolved.timeout - seen.active_seconds)),
         "graceSeconds": GRACE_SECONDS - 5,
     }
     return orjson.dumps(document).decode()
