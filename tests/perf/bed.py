@@ -22,6 +22,7 @@ import yaml
 
 from devcluster import Cluster
 from perf.controller import ACCOUNT, ROOT
+from perf.machine import CORES, used_seconds
 from perf.manifests import NAMESPACE, SYSTEM, Json, Kind, namespace, provider, secret
 from perf.processes import cpu_of, spent
 from perf.scenario import Record, Scenario
@@ -40,6 +41,8 @@ class Loaded:
     record: Record
     until_pods: dict[str, float] = field(default_factory=dict)
     until_done: dict[str, float] = field(default_factory=dict)
+    others: float = 0.0
+    """Share of all cores that went to other work until the last pod: the kernel's, and whatever else the machine runs."""
 
 
 class Bed:
@@ -81,6 +84,7 @@ class Bed:
         """Carry a scenario out; ``begin`` is called when the generator is about to start."""
         found = Loaded(Record())
         before: dict[str, float] = {}
+        used, begun = 0.0, 0.0
         command = self.cluster.command([sys.executable, "-m", "perf.load_generator"])
         environment = self.cluster.environment({"KUBECONFIG": str(self.cluster.user_kubeconfig("caller"))})
         with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as generator:
@@ -93,10 +97,12 @@ class Bed:
                 said = json.loads(line)
                 match said.get("event"):
                     case "begin":
-                        before = cpu_of(pids)
+                        before, used, begun = cpu_of(pids), used_seconds(), time.monotonic()
                         begin()
                     case "pods":
                         found.until_pods = spent(before, cpu_of(pids))
+                        others = used_seconds() - used - sum(found.until_pods.values())
+                        found.others = others / (time.monotonic() - begun) / CORES
                     case "done":
                         found.until_done = spent(before, cpu_of(pids))
                     case _:

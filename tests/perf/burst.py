@@ -79,6 +79,7 @@ def details(side: Side, count: int) -> dict[str, object]:
         "writes": dict(side.writes),
         "cpu_ms_until_pods": _per_object(side.loaded.until_pods, count),
         "cpu_ms_until_done": _per_object(side.loaded.until_done, count),
+        "others_share": side.loaded.others,
         "window_seconds": side.loaded.record.window,
         "created_seconds": max(side.loaded.record.answered) - min(side.loaded.record.sent),
     }

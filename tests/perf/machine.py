@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+CORES = len(os.sched_getaffinity(0))
 BUSY = 0.05
 """Share of all cores. A neighbour that takes more makes figures of time worthless."""
 
@@ -35,7 +36,7 @@ def machine() -> Machine:
     model = next((line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")), platform.machine())
     memory = next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     kernel = ".".join(platform.release().split("-")[0].split(".")[:2])
-    return Machine(len(os.sched_getaffinity(0)), model, round(memory / 2**20), kernel, platform.python_version())
+    return Machine(CORES, model, round(memory / 2**20), kernel, platform.python_version())
 
 
 def busy_share(seconds: float) -> float:
@@ -44,6 +45,12 @@ def busy_share(seconds: float) -> float:
     time.sleep(seconds)
     after, idle_after = _ticks()
     return 1 - (idle_after - idle_before) / max(1, after - before)
+
+
+def used_seconds() -> float:
+    """CPU seconds that all processes and the kernel have used since the machine started."""
+    total, idle = _ticks()
+    return (total - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def _ticks() -> tuple[int, int]:

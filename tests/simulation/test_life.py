@@ -34,7 +34,7 @@ LOOKS = 80
 """So many rounds may it take until everything has ended."""
 
 picks = st.integers(0, 1)
-mostly = st.sampled_from([True, True, False])
+mostly, rarely = st.sampled_from([True, True, False]), st.sampled_from([False, False, True])
 names = st.sampled_from(NAMES)
 specs = st.fixed_dictionaries(
     {
@@ -50,8 +50,8 @@ specs = st.fixed_dictionaries(
 class Life(RuleBasedStateMachine):
     """A user, a cluster and a controller, all of whom do as they please."""
 
-    @initialize(first=specs, second=specs)
-    def begin(self, first: Json, second: Json) -> None:
+    @initialize(first=specs, second=specs, continues=rarely)
+    def begin(self, first: Json, second: Json, continues: bool) -> None:
         self.stack = ExitStack()
         self.world = self.stack.enter_context(quiet_world())
         self.truth = Truth(self.world)
@@ -60,7 +60,7 @@ class Life(RuleBasedStateMachine):
             self._set_there(there, True)
         self.world.settle()
         self.create("a", first, tracked=False, delete=False, continues=False, seen=True)
-        self.create("b", second, tracked=True, delete=False, continues=True, seen=True)
+        self.create("b", second, tracked=True, delete=False, continues=continues, seen=True)
         self.go_on(2, deletions=True)
 
     def teardown(self) -> None:
@@ -84,7 +84,7 @@ class Life(RuleBasedStateMachine):
 
     # Users
 
-    @rule(name=names, spec=specs, tracked=st.booleans(), delete=st.sampled_from([False, False, True]), continues=st.booleans(), seen=st.booleans())
+    @rule(name=names, spec=specs, tracked=st.booleans(), delete=rarely, continues=rarely, seen=st.booleans())
     def create(self, name: str, spec: Json, tracked: bool, delete: bool, continues: bool, seen: bool) -> None:
         """A session comes, perhaps in the place of another of its name."""
         if delete and self._find(name) is not None:
@@ -364,7 +364,7 @@ def _nothing(pod: Json) -> None:
 
 TestLife = Life.TestCase
 TestLife.settings = settings(
-    max_examples=3000 if LONG else 250,
+    max_examples=5000 if LONG else 400,
     stateful_step_count=100 if LONG else 50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -31,6 +31,8 @@ SETTINGS = Settings(workers=0, system_namespace=SYSTEM)
 MOST_PASSES = 40
 """So often may one object be looked at without any time passing; more is a loop."""
 
+MOST_TURNS = 10_000
+
 
 class Spinning(AssertionError):
     """The controller looks at the same object again and again."""
@@ -144,8 +146,12 @@ class World:
 
     async def _settle(self) -> None:
         """Let everything run that is ready, timers of this very moment included."""
-        for _ in range(12):
+        for _ in range(MOST_TURNS):
             await asyncio.sleep(0)
+            due = self._next_timer()
+            if not self.loop._ready and (due is None or due > self.loop.time()):  # type: ignore[attr-defined]
+                return
+        raise Spinning("the event loop does not come to rest")
 
     def pass_time(self, seconds: float, *, working: bool = True) -> None:
         """Time passes; what is scheduled comes due at its moment."""
