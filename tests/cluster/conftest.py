@@ -42,6 +42,8 @@ def bed(cluster: Cluster) -> Iterator[Bed]:
     bed.kubectl("apply", "-n", MOCK, "-f", "-", stdin=manifest.replace("MOCKAPI_IMAGE", bed.images["mockapi"]))
     pinned = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "node1"}}}}}  # tests take node2 away
     kube.patch("Deployment", MOCK, "mockapi", pinned)
+    # A node that is not ready for a moment (tests stop the API server) must not make the model unreachable: that would be another test.
+    kube.patch("Service", MOCK, "mockapi", {"spec": {"publishNotReadyAddresses": True}})
     bed.kubectl("rollout", "status", "-n", MOCK, "deployment/mockapi", "--timeout=60s")
     bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
     bed.kubectl("apply", "-f", "-", stdin=PROVIDER)
