@@ -10,7 +10,7 @@ from perf.controller import USER, Controller
 from perf.figures import Figure, percentile
 from perf.manifests import Kind
 from perf.scenario import Scenario
-from perf.writes import AuditLog, Writes
+from perf.writes import AuditLog, Writes, before_last, count
 
 COUNT = 1_000
 JOB_CONTROLLER = "system:serviceaccount:kube-system:job-controller"
@@ -22,14 +22,15 @@ class Side:
 
     loaded: Loaded
     writes: Writes
+    before_last_pod: Writes
     resident: float = 0.0
     peak: float = 0.0
 
 
 def measure(setting: Setting) -> Outcome:
     """Sessions first, then Jobs, each on a fresh cluster."""
-    count = setting.size(COUNT)
-    sessions, jobs = session_side(setting, count), job_side(setting, count)
+    number = setting.size(COUNT)
+    sessions, jobs = session_side(setting, number), job_side(setting, number)
     record, controller = sessions.loaded.record, sessions.loaded.until_done["controller"]
     values = {
         "rate": record.rate,
@@ -40,57 +41,64 @@ def measure(setting: Setting) -> Outcome:
         "job_post_p50_ms": 1000 * percentile(jobs.loaded.record.posts, 50),
         "job_post_p99_ms": 1000 * percentile(jobs.loaded.record.posts, 99),
         "start_p50_ms": 1000 * percentile(record.starts, 50),
-        "writes_per_session": sessions.writes.total() / count,
-        "writes_per_job": jobs.writes.total() / count,
-        "cpu_ms_per_session": 1000 * controller / count,
+        "writes_per_session": sessions.writes.total() / number,
+        "writes_per_job": jobs.writes.total() / number,
+        "cpu_ms_per_session": 1000 * controller / number,
         "settled_seconds": (record.done or 0) - min(record.sent),
         "resident_mib": sessions.resident,
         "peak_mib": sessions.peak,
     }
-    return Outcome(values, {"sessions": details(sessions, count), "jobs": details(jobs, count)})
+    return Outcome(values, {"sessions": details(sessions, number), "jobs": details(jobs, number)})
 
 
-def session_side(setting: Setting, count: int) -> Side:
-    """``count`` sessions at once."""
+def session_side(setting: Setting, number: int) -> Side:
+    """So many sessions at once."""
     folder = setting.folder / "sessions"
     profile = folder / "controller.prof" if setting.profile else None
     with Bed(setting.cluster, folder) as bed, Controller(bed.cluster, folder, profile) as controller:
         bed.watch_process("controller", controller.pid)
         bed.settle("AgentSession")
-        say(f"{count} sessions at once")
+        say(f"{number} sessions at once")
         log = AuditLog(bed.cluster.audit_log)
-        loaded = bed.load(_all_at_once("AgentSession", count))
-        return Side(loaded, log.writes(USER), controller.resident, controller.peak)
+        loaded = bed.load(_all_at_once("AgentSession", number))
+        return side(loaded, log.lines(), USER, controller)
 
 
-def job_side(setting: Setting, count: int) -> Side:
-    """``count`` plain Jobs at once, for Kubernetes' own controller."""
+def job_side(setting: Setting, number: int) -> Side:
+    """So many plain Jobs at once, for Kubernetes' own controller."""
     with Bed(setting.cluster, setting.folder / "jobs") as bed:
         bed.settle("Job")
-        say(f"{count} Jobs at once")
+        say(f"{number} Jobs at once")
         log = AuditLog(bed.cluster.audit_log)
-        loaded = bed.load(_all_at_once("Job", count))
-        return Side(loaded, log.writes(JOB_CONTROLLER))
+        loaded = bed.load(_all_at_once("Job", number))
+        return side(loaded, log.lines(), JOB_CONTROLLER)
 
 
-def details(side: Side, count: int) -> dict[str, object]:
+def side(loaded: Loaded, lines: list[str], user: str, controller: Controller | None = None) -> Side:
+    """Put together what one side has shown."""
+    written, before = count(lines, user), before_last(lines, user, "create pods")
+    return Side(loaded, written, before, *((controller.resident, controller.peak) if controller else ()))
+
+
+def details(side: Side, number: int) -> dict[str, object]:
     """What only the JSON shows: writes by verb, and who used the CPU, in ms per object."""
     return {
         "writes": dict(side.writes),
-        "cpu_ms_until_pods": _per_object(side.loaded.until_pods, count),
-        "cpu_ms_until_done": _per_object(side.loaded.until_done, count),
+        "writes_before_last_pod": dict(side.before_last_pod),
+        "cpu_ms_until_pods": _per_object(side.loaded.until_pods, number),
+        "cpu_ms_until_done": _per_object(side.loaded.until_done, number),
         "others_share": side.loaded.others,
         "window_seconds": side.loaded.record.window,
         "created_seconds": max(side.loaded.record.answered) - min(side.loaded.record.sent),
     }
 
 
-def _per_object(cpu: dict[str, float], count: int) -> dict[str, float]:
-    return {name: round(1000 * seconds / count, 3) for name, seconds in cpu.items()}
+def _per_object(cpu: dict[str, float], number: int) -> dict[str, float]:
+    return {name: round(1000 * seconds / number, 3) for name, seconds in cpu.items()}
 
 
-def _all_at_once(kind: Kind, count: int) -> Scenario:
-    return Scenario(kind, count, "burst", until_done=True, seconds=60 + count / 5)
+def _all_at_once(kind: Kind, number: int) -> Scenario:
+    return Scenario(kind, number, "burst", until_done=True, seconds=60 + number / 5)
 
 
 BURST = Benchmark(

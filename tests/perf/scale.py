@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from perf.bed import Bed
 from perf.benchmark import Benchmark, Outcome, Setting, say
-from perf.burst import Side, details, session_side
+from perf.burst import details, session_side, side
 from perf.controller import USER, Controller
 from perf.figures import Figure, percentile
 from perf.scenario import Scenario
@@ -26,7 +26,7 @@ def measure(setting: Setting) -> Outcome:
         say(f"{count} sessions at once")
         log = AuditLog(bed.cluster.audit_log)
         loaded = bed.load(Scenario("AgentSession", count, "burst", until_done=True, seconds=300 + count / 5))
-        large = Side(loaded, log.writes(USER), controller.resident, controller.peak)
+        large = side(loaded, log.lines(), USER, controller)
         say(f"restart among {count} sessions")
         controller.stop()
         bed.forget_process("controller")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 LATE = 2.0
@@ -24,15 +25,30 @@ class AuditLog:
 
     def writes(self, user: str) -> Writes:
         """What this user wrote since this object was made."""
+        return count(self.lines(), user)
+
+    def lines(self) -> list[str]:
+        """Everything since this object was made."""
         time.sleep(LATE)
         with self._path.open("rb") as file:
             file.seek(self._start)
-            return count(file.read().decode().splitlines(), user)
+            return file.read().decode().splitlines()
 
 
 def count(lines: list[str], user: str) -> Writes:
     """Writes of one user in lines of the log; what the API server refused counts as well, and is shown by its code."""
-    counted: Writes = Counter()
+    return Counter(write for write, _ in _writes(lines, user))
+
+
+def before_last(lines: list[str], user: str, last: str) -> Writes:
+    """What this user wrote before the last of its writes of one sort: what stood in line with them."""
+    found = sorted(_writes(lines, user), key=lambda one: one[1])
+    end = max((number for number, (write, _) in enumerate(found) if write == last), default=0)
+    return Counter(write for write, _ in found[:end])
+
+
+def _writes(lines: list[str], user: str) -> Iterator[tuple[str, str]]:
+    """What was written and when."""
     for line in lines:
         try:
             entry = json.loads(line)
@@ -43,5 +59,5 @@ def count(lines: list[str], user: str) -> Writes:
         place = entry.get("objectRef", {})
         code = entry.get("responseStatus", {}).get("code", 200)
         refused = f" ({code})" if code >= 400 else ""
-        counted[f"{entry['verb']} {'/'.join(part for part in (place.get('resource'), place.get('subresource')) if part)}{refused}"] += 1
-    return counted
+        target = "/".join(part for part in (place.get("resource"), place.get("subresource")) if part)
+        yield f"{entry['verb']} {target}{refused}", entry.get("requestReceivedTimestamp", "")

@@ -10,7 +10,7 @@ import pytest
 from simulation import pod_status
 from simulation.api import PROFILES, PROVIDERS, SESSIONS
 from simulation.pod_status import Json
-from simulation.story import NAMESPACE, Story, by_controller
+from simulation.story import GOOD, NAMESPACE, Story, by_controller
 from simulation.world import SYSTEM, World, quiet_world
 from stint.kube.errors import ApiError, from_status
 from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS, Resource
@@ -287,7 +287,93 @@ def test_a_deleted_policy_is_put_back_before_the_next_pod(story: Story) -> None:
     assert [item["metadata"]["name"] for item in story.world.api.of(NETWORK_POLICIES)] == ["stint-agents-default"]
 
 
+# What belongs to others
+
+
+@pytest.mark.parametrize(("resource", "name"), [(PODS, "a-1"), (CLAIMS, "a-{uid}")], ids=["pod", "volume"])
+def test_what_somebody_else_made_under_our_name_is_not_taken(story: Story, resource: Resource, name: str) -> None:
+    session = story.world.create(SESSIONS, "a", {"prompt": "x"})
+    taken = name.format(uid=session["metadata"]["uid"][:8])
+    story.world.api.create(resource, NAMESPACE, {"kind": "Foreign", "metadata": {"name": taken}, "spec": {}})
+    story.world.settle()
+    assert story.status()["waitingFor"] == {"kind": "Pod" if resource == PODS else "PersistentVolumeClaim", "name": taken, "reason": "NameTaken"}
+    story.world.api.delete(resource, NAMESPACE, taken)
+    story.world.pass_time(31)
+    story.go_on_to_the_end()
+    assert story.outcomes() == ["Succeeded"]
+
+
+def test_a_pod_that_has_taken_the_place_of_ours_is_not_deleted(story: Story) -> None:
+    story.ends["a", 1] = None
+    story.start()
+    story.go_on_to("Running")
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.force_delete(pod)
+    story.world.api.create(PODS, NAMESPACE, {"metadata": {"name": "a-1"}, "spec": {}})
+    story.world.edit("a", suspend=True)
+    story.world.deliver(SESSIONS)  # but of the pods it has heard nothing yet
+    story.world.work()
+    assert [item["metadata"]["name"] for item in story.world.api.of(PODS)] == ["a-1"]
+
+
+def test_a_session_that_vanished_unnoticed_is_asked_for_once(story: Story) -> None:
+    """Kopf does not tell of objects that went while its watch was down."""
+    story.ends["a", 1] = None
+    story.start()
+    story.go_on_to("Running")
+    story.world.api.delete(SESSIONS, NAMESPACE, "a")
+    story.world.relist(SESSIONS)
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.end(pod, GOOD, story.world.loop.clock())
+    before = story.world.client.writes
+    story.world.settle()
+    story.world.pass_time(300)
+    assert story.world.client.writes - before == 1
+    assert len(story.world.assembly.caches[SESSIONS]) == 0
+
+
 # Money
+
+
+def test_a_pod_that_nobody_saw_is_counted_from_the_journal_and_counted_once(story: Story) -> None:
+    """It ran and went while the controller was away; the reports of all attempts after it name it."""
+    story.ends = {("a", 1): None, ("a", 2): OVERLOADED}
+    story.start()
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.schedule(pod, "node-1")
+    story.world.cluster.start(pod, story.world.loop.clock())
+    story.world.cluster.serve(pod, Decimal("0.7"))
+    story.world.cluster.force_delete(pod)
+    story.world.restart()
+    story.ends["a", 1] = OVERLOADED
+    story.go_on_to_the_end()
+    assert story.outcomes() == ["Failed", "Failed", "Succeeded"]
+    assert (Decimal(story.status()["usage"]["cost"]), story.status()["usage"]["estimated"]) == (Decimal("1.45"), False)
+
+
+def test_the_report_of_a_gateway_before_its_restart_is_not_the_whole(story: Story) -> None:
+    story.ends["a", 1] = None
+    story.start(limits={"cost": "5"}, retry={"limit": 0}, **EPHEMERAL)
+    story.go_on_until(lambda: any(life.requests for life in story.world.cluster.lives.values()))
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.restart_gateway(pod, story.world.loop.clock())
+    story.look()
+    story.world.cluster.serve(pod, Decimal("1"))
+    story.world.cluster.force_delete(pod)
+    story.look()
+    assert (story.status()["usage"]["cost"], story.status()["usage"]["estimated"]) == ("5", True)
+
+
+def test_a_limit_that_was_lowered_does_not_make_a_lost_attempt_cheaper(story: Story) -> None:
+    story.ends["a", 1] = None
+    story.start(limits={"cost": "5"}, retry={"limit": 0})
+    story.go_on_to("Running")
+    story.world.edit("a", limits={"cost": "0.1"})
+    (pod,) = list(story.world.cluster.pods())
+    story.world.cluster.serve(pod, Decimal("3"))
+    story.world.cluster.force_delete(pod)
+    story.look()
+    assert (story.status()["usage"]["cost"], story.status()["usage"]["estimated"]) == ("5", True)
 
 
 def test_the_journal_puts_an_estimate_right(story: Story) -> None:

@@ -13,6 +13,7 @@ from simulation.cluster import Life
 from simulation.pod_status import Json
 from simulation.world import World
 from stint.kube.resources import PODS
+from stint.sessions.names import ATTEMPT_LABEL
 
 CONDITIONS = {"Admitted", "Running", "Suspended", "Succeeded", "Ready", "Reconciling", "Stalled", "ToolsReady"}
 
@@ -46,6 +47,15 @@ class Truth:
             self._history_grows(past, session, status)
             self._usage_is_what_was_served(past, status)
             self._conditions_agree(status)
+            self._nothing_starts_too_early(session, status)
+
+    def _nothing_starts_too_early(self, session: Json, status: Json) -> None:
+        when = status.get("nextRetryTime")
+        settled = max((entry["attempt"] for entry in status.get("history") or ()), default=0)
+        for pod in self.world.api.of(PODS):
+            meta = pod["metadata"]
+            if when is not None and meta["ownerReferences"][0]["uid"] == session["metadata"]["uid"] and int(meta["labels"][ATTEMPT_LABEL]) > settled:
+                assert meta["creationTimestamp"] >= when, f"{meta['name']} was created at {meta['creationTimestamp']}, not before {when} was allowed"
 
     def _one_writer_per_session(self) -> None:
         alive: dict[str, list[str]] = {}

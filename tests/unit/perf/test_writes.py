@@ -8,9 +8,10 @@ import pytest
 from perf import writes
 
 
-def line(user: str, verb: str, resource: str, subresource: str | None = None, code: int = 200) -> str:
+def line(user: str, verb: str, resource: str, subresource: str | None = None, code: int = 200, at: str = "") -> str:
     place = {"resource": resource, "namespace": "bench", **({"subresource": subresource} if subresource else {})}
-    return json.dumps({"user": {"username": user}, "verb": verb, "objectRef": place, "responseStatus": {"code": code}})
+    status = {"responseStatus": {"code": code}, "requestReceivedTimestamp": at}
+    return json.dumps({"user": {"username": user}, "verb": verb, "objectRef": place, **status})
 
 
 def test_writes_are_counted_by_verb_and_resource_of_one_user_and_refusals_apart() -> None:
@@ -33,3 +34,15 @@ def test_only_what_comes_later_counts(tmp_path: Path, monkeypatch: pytest.Monkey
     with file.open("a") as stream:
         stream.write(line("stint", "delete", "pods") + "\n")
     assert log.writes("stint") == {"delete pods": 1}
+
+
+def test_what_stood_in_line_with_the_last_pod_is_told_by_time() -> None:
+    lines = [
+        line("stint", "patch", "agentsessions", at="3"),
+        line("stint", "create", "pods", at="1"),
+        line("stint", "create", "pods", at="4"),
+        line("stint", "patch", "agentsessions", at="5"),
+        line("stint", "patch", "agentsessions", at="2"),
+    ]
+    assert writes.before_last(lines, "stint", "create pods") == {"create pods": 1, "patch agentsessions": 2}
+    assert writes.before_last([], "stint", "create pods") == {}
