@@ -61,7 +61,7 @@ class Life(RuleBasedStateMachine):
         self.world.settle()
         self.create("a", first, tracked=False, delete=False, continues=False, seen=True)
         self.create("b", second, tracked=True, delete=False, continues=continues, seen=True)
-        self.go_on(2, deletions=True)
+        self.go_on(2, deletions=True, seen=True)
 
     def teardown(self) -> None:
         if not hasattr(self, "stack"):
@@ -129,19 +129,19 @@ class Life(RuleBasedStateMachine):
 
     # The cluster
 
-    @rule(rounds=st.integers(1, 3), deletions=mostly)
-    def go_on(self, rounds: int, deletions: bool) -> None:
+    @rule(rounds=st.integers(1, 3), deletions=mostly, seen=mostly)
+    def go_on(self, rounds: int, deletions: bool, seen: bool) -> None:
         """Everything works as it should: pods are scheduled, start and are deleted, the controller sees it and acts."""
         for _ in range(rounds):
             self.world.deliver_all()
             self.world.work()
             self._kubelet(ends=False, deletions=deletions)
-        self._see(True)
+        self._see(seen)
 
     @rule(error=st.sampled_from(("", *RETRIED, *FINAL)), cost=st.sampled_from(["0.01", "0.3", "0.7"]), seen=st.booleans())
     def live_through(self, error: str, cost: str, seen: bool) -> None:
         """A whole attempt; ``seen``: the controller gets to see all of it."""
-        self.go_on(3 if seen else 2, deletions=True)
+        self.go_on(3, deletions=True, seen=seen)
         self.serve(0, cost)
         self.end(0, error, resets=False, seen=seen)
 
