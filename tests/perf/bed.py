@@ -93,20 +93,23 @@ class Bed:
             pids = {**self._pids, "load generator": generator.pid}
             generator.stdin.write(json.dumps(asdict(scenario)))
             generator.stdin.close()
-            for line in generator.stdout:
-                said = json.loads(line)
-                match said.get("event"):
-                    case "begin":
-                        before, used, begun = cpu_of(pids), used_seconds(), time.monotonic()
-                        begin()
-                    case "pods":
-                        found.until_pods = spent(before, cpu_of(pids))
-                        others = used_seconds() - used - sum(found.until_pods.values())
-                        found.others = others / (time.monotonic() - begun) / CORES
-                    case "done":
-                        found.until_done = spent(before, cpu_of(pids))
-                    case _:
-                        found.record = Record(**said["record"])
+            try:
+                for line in generator.stdout:
+                    said = json.loads(line)
+                    match said.get("event"):
+                        case "begin":
+                            before, used, begun = cpu_of(pids), used_seconds(), time.monotonic()
+                            begin()
+                        case "pods":
+                            found.until_pods = spent(before, cpu_of(pids))
+                            others = used_seconds() - used - sum(found.until_pods.values())
+                            found.others = others / (time.monotonic() - begun) / CORES
+                        case "done":
+                            found.until_done = spent(before, cpu_of(pids))
+                        case _:
+                            found.record = Record(**said["record"])
+            finally:
+                generator.terminate()  # it has ended, unless we are being stopped
         if found.record.errors:
             raise RuntimeError(f"{scenario.kind} load failed: {'; '.join(found.record.errors[:3])}")
         return found

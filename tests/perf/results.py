@@ -38,6 +38,12 @@ class Measured:
     runs: list[Values]
     details: list[dict[str, Any]] = field(default_factory=list)
 
+    def add(self, busy: float, outcome: Outcome) -> None:
+        """One more run."""
+        self.busy.append(busy)
+        self.runs.append(outcome.values)
+        self.details.append(outcome.details)
+
     @property
     def summary(self) -> dict[str, Summary]:
         return summarize(self.runs)
@@ -86,11 +92,6 @@ def publish(order: Sequence[str], fresh: dict[str, str]) -> None:
     """Write docs/benchmarks.md."""
     old = PAGE.read_text() if PAGE.exists() else ""
     PAGE.write_text(page(old, order, fresh))
-
-
-def measured(benchmark: Benchmark, command: str, machine: Machine, busy: list[float], outcomes: Sequence[Outcome]) -> Measured:
-    """Put the runs together."""
-    return Measured(benchmark.name, command, machine, busy, [outcome.values for outcome in outcomes], [outcome.details for outcome in outcomes])
 
 
 def _table(figures: Sequence[Figure], summary: dict[str, Summary], runs: int) -> list[str]:

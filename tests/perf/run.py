@@ -14,15 +14,17 @@ Needs Linux and root, like the embedded cluster. Figures of time are worth somet
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from perf import ranges, results
-from perf.benchmark import Benchmark, CannotMeasure, Outcome, Setting, say
+from perf.benchmark import Benchmark, CannotMeasure, Setting, say
 from perf.burst import BURST
 from perf.figures import written
 from perf.gateway import GATEWAY
 from perf.machine import BUSY, busy_share, machine
 from perf.real_pods import REAL_PODS
+from perf.results import Measured
 from perf.scale import SCALE
 from perf.steady import STEADY
 
@@ -34,6 +36,7 @@ LOOK = 3.0
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that clusters and processes are removed then, too
     chosen = [BENCHMARKS[name] for name in options.names] or list(BENCHMARKS.values())
     if options.check:
         return check(chosen)
@@ -58,29 +61,26 @@ def parser() -> argparse.ArgumentParser:
 def measure(benchmark: Benchmark, options: argparse.Namespace) -> bool:
     """All runs of one benchmark, written down; False when it cannot be measured here."""
     setting = Setting(options.cluster, results.JSON_FOLDER / benchmark.name, SMALL if options.small else 1.0, options.profile)
-    outcomes: list[Outcome] = []
-    busy: list[float] = []
+    words = " ".join([benchmark.name, *([f"--runs {options.runs}"] if options.runs > 1 else [])])
+    found = Measured(benchmark.name, f'make bench ARGS="{words}"', machine(), [], [])
     for number in range(options.runs):
-        busy.append(busy_share(LOOK))
-        say(f"{benchmark.name}: run {number + 1} of {options.runs}; other work uses {100 * busy[-1]:.0f} % of the cores")
-        if busy[-1] > BUSY:
+        busy = busy_share(LOOK)
+        say(f"{benchmark.name}: run {number + 1} of {options.runs}; other work uses {100 * busy:.0f} % of the cores")
+        if busy > BUSY:
             say("the machine is not quiet: figures of time will be too high")
         try:
-            outcomes.append(benchmark.measure(setting))
+            found.add(busy, benchmark.measure(setting))
         except CannotMeasure as reason:
             say(f"{benchmark.name}: not measured: {reason}")
             return False
-    words = " ".join([benchmark.name, *([f"--runs {options.runs}"] if options.runs > 1 else [])])
-    command = f'make bench ARGS="{words}"'
-    found = results.measured(benchmark, command, machine(), busy, outcomes)
+        if not options.small and not options.profile:  # after each run: one that is stopped keeps what it has
+            found.write()
+            results.publish(list(BENCHMARKS), {benchmark.name: results.section(benchmark, found)})
     show(benchmark, found)
-    if not options.small and not options.profile:
-        found.write()
-        results.publish(list(BENCHMARKS), {benchmark.name: results.section(benchmark, found)})
     return True
 
 
-def show(benchmark: Benchmark, found: results.Measured) -> None:
+def show(benchmark: Benchmark, found: Measured) -> None:
     """The figures on stdout."""
     print(f"\n{benchmark.title}")
     for figure in benchmark.figures:

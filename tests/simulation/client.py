@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,9 @@ from simulation.pod_status import Json
 from stint.kube.client import KubeClient
 from stint.kube.errors import Expired, Unreachable
 from stint.kube.resources import Resource
+
+TURNS = 6
+"""Of the event loop, until an informer has handed on what it was told."""
 
 
 class Crash(BaseException):
@@ -31,6 +35,8 @@ class SimulatedClient(KubeClient):
         """Crash when the n-th write from now is done."""
         self.lost_answer: int | None = None
         """The n-th write from now is done, but its answer does not arrive."""
+        self.meanwhile: deque[Callable[[], None]] = deque()
+        """What happens while the next requests are under way: one before a request arrives, and for a write another before its answer does."""
         self.writes = 0
         """How many requests were made that change something, refused ones included."""
         self.streams: dict[str, Stream] = {}
@@ -85,6 +91,7 @@ class SimulatedClient(KubeClient):
         finally:
             if crash:
                 raise Crash
+            await self._let_happen()
         if lost:
             raise Unreachable("the answer was lost")
         return answer
@@ -96,8 +103,15 @@ class SimulatedClient(KubeClient):
         setattr(self, name, left - 1 if left else None)
         return bool(left == 0)
 
+    async def _let_happen(self) -> None:
+        if self.meanwhile:
+            self.meanwhile.popleft()()
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+
     async def _reach(self) -> None:
         await asyncio.sleep(0)  # every request gives others a turn
+        await self._let_happen()
         if self.down:
             raise Unreachable("connection refused")
 

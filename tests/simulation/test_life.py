@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -29,6 +30,7 @@ PROFILE = "p"
 RETRIED = ("Overloaded", "ServerError", "ProviderUnreachable", "AgentCrashed", "OutputInvalid", "RateLimited", "ToolsUnavailable")
 FINAL = ("AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound", "ContextTooLarge", "MaxTurns", "Timeout", "BudgetReached")
 TROUBLES = ("crash", "memory", "gateway", "evict", "preempt", "drain", "node restart", "force", "image", "config", "reject", "broken gateway")
+INTERLUDES = ("nothing", "suspended", "resumed", "deleted", "replaced", "pods step", "pods end", "pod lost", "garbage")
 MANY = 1_000_000
 LOOKS = 80
 """So many rounds may it take until everything has ended."""
@@ -87,8 +89,8 @@ class Life(RuleBasedStateMachine):
     @rule(name=names, spec=specs, tracked=st.booleans(), delete=rarely, continues=rarely, seen=st.booleans())
     def create(self, name: str, spec: Json, tracked: bool, delete: bool, continues: bool, seen: bool) -> None:
         """A session comes, perhaps in the place of another of its name."""
-        if delete and self._find(name) is not None:
-            self.world.api.delete(SESSIONS, NAMESPACE, name)
+        if delete:
+            self._delete(name)
         if self._find(name) is None:
             meta: Json = {"annotations": {"argocd.argoproj.io/tracking-id": "x"}} if tracked else {}
             source: Json = {"continueFrom": {"name": "a"}} if continues and name == "b" else {}
@@ -231,6 +233,30 @@ class Life(RuleBasedStateMachine):
         else:
             setattr(self.world.client, what, number)
 
+    @rule(what=st.lists(st.sampled_from(INTERLUDES), min_size=1, max_size=4), name=names, pick=picks)
+    def meanwhile(self, what: list[str], name: str, pick: int) -> None:
+        """While the controller waits for the answers to its next requests, this happens, and it is told of it at once."""
+        for word in what:
+            self.world.client.meanwhile.append(partial(self._happen, word, name, pick))
+
+    def _happen(self, what: str, name: str, pick: int) -> None:
+        match what:
+            case "suspended" | "resumed":
+                self._edit(name, {"suspend": what == "suspended"})
+            case "deleted":
+                self._delete(name)
+            case "replaced":
+                self._delete(name)
+                self.world.create(SESSIONS, name, {"prompt": "x"})
+            case "pods step" | "pods end":
+                self._kubelet(ends=what == "pods end", deletions=True)
+            case "pod lost":
+                for pod in self._pods(pick, "Pending", "Running", "Succeeded", "Failed"):
+                    self.world.cluster.force_delete(pod)
+            case "garbage":
+                self.world.api.collect_garbage()
+        self.world.hand_out_all()
+
     @rule(seconds=st.sampled_from([0, 1, 30, 90]), most=st.integers(0, 3))
     def cut_off(self, seconds: int, most: int) -> None:
         """The API server does not answer for a while, and the watch on pods breaks; what was on its way before still arrives."""
@@ -268,6 +294,7 @@ class Life(RuleBasedStateMachine):
     def _repair(self) -> None:
         world = self.world
         world.client.down, world.client.crash_after, world.client.crash_before, world.client.lost_answer = False, None, None, None
+        world.client.meanwhile.clear()
         world.cluster.lost_nodes.clear()
         for there in (PROVIDERS, PROFILES, SECRETS):
             self._set_there(there, True)
@@ -333,6 +360,10 @@ class Life(RuleBasedStateMachine):
 
     def _find(self, name: str) -> Json | None:
         return self.world.api.objects.get((SESSIONS.plural, NAMESPACE, name))
+
+    def _delete(self, name: str) -> None:
+        if self._find(name) is not None:
+            self.world.api.delete(SESSIONS, NAMESPACE, name)
 
     def _edit(self, name: str, change: Json) -> None:
         if self._find(name) is not None:

@@ -15,6 +15,7 @@ from simulation.world import World
 from stint.kube.resources import PODS
 from stint.sessions.names import ATTEMPT_LABEL
 
+DEFAULT_LIMIT = "5.00"
 CONDITIONS = {"Admitted", "Running", "Suspended", "Succeeded", "Ready", "Reconciling", "Stalled", "ToolsReady"}
 
 
@@ -27,6 +28,8 @@ class Past:
     outcomes: dict[int, str] = field(default_factory=dict)
     counted: set[str] = field(default_factory=set)
     """Pods whose usage stands in the total."""
+    limit: Decimal = Decimal(0)
+    """The highest cost limit that it ever had."""
 
 
 @dataclass
@@ -44,6 +47,7 @@ class Truth:
         for session in self.world.api.of(SESSIONS):
             status = session.get("status") or {}
             past = self.pasts.setdefault(session["metadata"]["uid"], Past())
+            past.limit = max(past.limit, Decimal(session["spec"].get("limits", {}).get("cost", DEFAULT_LIMIT)))
             self._history_grows(past, session, status)
             self._usage_is_what_was_served(past, status)
             self._conditions_agree(status)
@@ -136,7 +140,8 @@ class Truth:
         assert "Stalled" not in state or state["Ready"] == "False"
 
     def check_the_end(self, session: Json) -> None:
-        """A session that has ended, ended in the right way."""
+        """A session that has ended, ended in the right way, and within its limit."""
+        self._limit_was_kept(session["metadata"]["uid"])
         status = session["status"]
         conditions = {condition["type"]: condition for condition in status["conditions"]}
         last = (status.get("history") or [{}])[-1]
@@ -148,3 +153,9 @@ class Truth:
         assert succeeded or status["result"]["error"]["class"] == conditions["Succeeded"]["reason"]
         assert status["observedGeneration"] == session["metadata"]["generation"]
         assert all(condition["observedGeneration"] == session["metadata"]["generation"] for condition in status["conditions"])
+
+    def _limit_was_kept(self, uid: str) -> None:
+        """All attempts together used no more than the limit, but for one answer each, and for pods of which nobody ever heard."""
+        past, lives = self.pasts[uid], [life for life in self.world.cluster.lives.values() if life.owner == uid]
+        served = sum((life.served - life.overshoot for life in lives if life.uid in past.counted), Decimal(0))
+        assert served <= past.limit, f"{served} was used of {past.limit}"

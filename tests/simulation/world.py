@@ -89,11 +89,15 @@ class World:
 
     def deliver(self, resource: Resource, most: int = 1_000_000) -> None:
         """The next events of one watch, in the server's order."""
+        self.hand_out(resource, most)
+        self.loop.run(self._settle())
+
+    def hand_out(self, resource: Resource, most: int = 1_000_000) -> None:
+        """The same while the loop runs already."""
         if resource in INFORMED:
             stream = self.client.streams.get(resource.plural)
             if stream is not None:
                 stream.deliver(most)
-            self.loop.run(self._settle())
             return
         changes = self.api.changes[resource.plural]
         for _ in range(most):
@@ -106,9 +110,13 @@ class World:
     def _tell(self, resource: Resource, change: Change) -> None:
         self.assembly.changed(resource, change.item, gone=change.kind == "DELETED")
 
-    def deliver_all(self) -> None:
+    def hand_out_all(self) -> None:
         for resource in WATCHED:
-            self.deliver(resource)
+            self.hand_out(resource)
+
+    def deliver_all(self) -> None:
+        self.hand_out_all()
+        self.loop.run(self._settle())
 
     def break_watch(self, resource: Resource, expired: bool) -> None:
         """A watch of an informer ends; with ``expired`` the list is read anew and what happened meanwhile is told by nobody."""
