@@ -2,10 +2,10 @@
 
 ::
 
-    Kopf on.event ──▶ changed() ──┐                            ┌──▶ act ──▶ API server
-    pod informer  ──▶ pod store ──┴─▶ caches ─▶ queue ─▶ workers┤
-                                        ▲                       └──▶ answers
-                                        └───────── feed() ◀───────────┘
+    Kopf: profiles, providers ──▶ changed() ──┐                             ┌──▶ act ──▶ API server
+    informers: sessions       ──▶ changed() ──┼─▶ caches ─▶ queue ─▶ workers┤
+               pods, policies ──▶ stores    ──┘     ▲                       └──▶ answers
+                                                    └───────── feed() ◀───────────┘
 """
 
 from __future__ import annotations
@@ -42,13 +42,14 @@ from stint.telemetry.health import Health
 
 log = logging.getLogger(__name__)
 
+WATCHED_BY_KOPF = (PROFILES, PROVIDERS)
 FILL_RETRY = 2.0  # seconds
 RESYNC = 600.0  # seconds
 MISSING_PATIENCE = 20.0  # seconds
 
 
 class Listing:
-    """A list of one of our kinds, as the caches take it in."""
+    """A list or an informer of one of our kinds, as the caches take it in."""
 
     def __init__(self, assembly: Assembly, resource: Resource) -> None:
         self._assembly = assembly
@@ -74,6 +75,7 @@ class Assembly:
         self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds)
         self.policies = PolicyStore()
         self.informers = (
+            Informer(self.client, SESSIONS, Listing(self, SESSIONS)),
             Informer(self.client, PODS, self.pods, selector=POD_SELECTOR),
             Informer(self.client, NETWORK_POLICIES, self.policies, selector=POLICY_SELECTOR),
         )
@@ -138,7 +140,7 @@ class Assembly:
         async with asyncio.TaskGroup() as group:
             for informer in self.informers:
                 group.create_task(informer.run())
-            for resource in self.caches:
+            for resource in WATCHED_BY_KOPF:
                 await self._fill(resource)
             for informer in self.informers:
                 await informer.synced.wait()
@@ -154,7 +156,7 @@ class Assembly:
         """Kopf does not tell of objects that vanished while a watch was down; a list now and then does."""
         while True:
             await asyncio.sleep(RESYNC)
-            for resource in self.caches:
+            for resource in WATCHED_BY_KOPF:
                 try:
                     await list_all(self.client, resource, Listing(self, resource))
                 except (Unreachable, ApiError) as failure:

@@ -14,7 +14,6 @@ from stint.assembly import Assembly, kopf_settings
 from stint.kube.login import login
 from stint.profiles.kind import PROFILES
 from stint.providers.kind import PROVIDERS
-from stint.sessions.expiry import SESSIONS
 from stint.settings import settings as read_settings
 
 registry = kopf.OperatorRegistry()
@@ -32,11 +31,6 @@ async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
 @kopf.on.login(registry=registry)
 async def sign_in(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> kopf.AiohttpSession:
     return await login(memo.client, settings)
-
-
-@kopf.on.event(GROUP, VERSION, "agentsessions", registry=registry)
-async def session_changed(event: kopf.RawEvent, memo: Any, **_: Any) -> None:
-    memo.changed(SESSIONS, event["object"], gone=event["type"] == "DELETED")
 
 
 @kopf.on.event(GROUP, VERSION, "agentprofiles", registry=registry)

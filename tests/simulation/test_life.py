@@ -21,7 +21,8 @@ from simulation import pod_status
 from simulation.api import PROFILES, PROVIDERS, SESSIONS
 from simulation.pod_status import Json, stamp
 from simulation.truth import Truth
-from simulation.world import NAMESPACE, WATCHED, WATCHED_BY_KOPF, quiet_world
+from simulation.world import NAMESPACE, WATCHED, quiet_world
+from stint.assembly import WATCHED_BY_KOPF
 from stint.kube.resources import NETWORK_POLICIES, PODS, SECRETS, Resource
 
 LONG = os.environ.get("STINT_SIMULATION") == "long"

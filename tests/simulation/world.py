@@ -12,19 +12,18 @@ from typing import Any
 import pytest
 
 import stint.assembly
-from simulation.api import PROFILES, PROVIDERS, SESSIONS, Api, Change, Write
+from simulation.api import SESSIONS, Api, Change, Write
 from simulation.client import Crash, SimulatedClient
 from simulation.cluster import Cluster
 from simulation.pod_status import Json
 from simulation.virtual_time import VirtualLoop
-from stint.assembly import Assembly
+from stint.assembly import WATCHED_BY_KOPF, Assembly
 from stint.engine.keys import Key
 from stint.kube.resources import CONFIG_MAPS, NETWORK_POLICIES, PODS, SECRETS, Resource
 from stint.settings import Settings
 
 NAMESPACE, SYSTEM = "team-a", "stint-system"
-WATCHED_BY_KOPF = (SESSIONS, PROFILES, PROVIDERS)
-INFORMED = (PODS, NETWORK_POLICIES)
+INFORMED = (SESSIONS, PODS, NETWORK_POLICIES)
 WATCHED = (*WATCHED_BY_KOPF, *INFORMED)
 SETTINGS = Settings(workers=0, system_namespace=SYSTEM)
 """No workers of its own: `World.work` takes their place, so that every step is ours to order."""

@@ -29,8 +29,8 @@ class SmallCluster(KubeClient):
         self.patches: list[tuple[str, Json]] = []
         self.refuses: dict[str, Exception] = {}
         """What a patch of the object of this name raises."""
-        self.events: asyncio.Queue[tuple[str, Json] | Exception] = asyncio.Queue()
-        """The watch on pods."""
+        self.events: dict[str, asyncio.Queue[tuple[str, Json] | Exception]] = defaultdict(asyncio.Queue)
+        """What the watch on each resource tells."""
 
     async def pages(
         self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 500
@@ -43,12 +43,11 @@ class SmallCluster(KubeClient):
         yield list(self.items[resource.plural]), str(self.version)
 
     async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[tuple[str, Json]]:
-        while resource.plural == "pods":
-            event = await self.events.get()
+        while True:
+            event = await self.events[resource.plural].get()
             if isinstance(event, Exception):
                 raise event
             yield event
-        await asyncio.Event().wait()
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Json:
         for item in self.items[resource.plural]:

@@ -241,11 +241,28 @@ def test_a_pod_event_reaches_its_session_while_it_runs() -> None:
     async def scenario(started: Started) -> list[str]:
         started.assembly.start()
         await asyncio.sleep(1)
-        started.cluster.events.put_nowait(("ADDED", pod(101, phase="Running")))
+        started.cluster.events["pods"].put_nowait(("ADDED", pod(101, phase="Running")))
         await asyncio.sleep(1)
         return [one.phase for one in started.assembly.pods.of("u-1")]
 
     assert with_assembly(scenario) == ["Running"]
+
+
+def test_sessions_are_listed_at_the_start_and_watched_from_then_on() -> None:
+    async def scenario(started: Started) -> tuple[list[bool], int]:
+        cluster, sessions = started.cluster, started.assembly.caches[SESSIONS]
+        cluster.items["agentsessions"] = [thing("listed", 50, "u-1")]
+        started.assembly.start()
+        await asyncio.sleep(1)
+        seen = [sessions.holds("team-a", "listed", "u-1")]
+        cluster.events["agentsessions"].put_nowait(("ADDED", thing("watched", 101, "u-2")))
+        cluster.events["agentsessions"].put_nowait(("DELETED", thing("listed", 102, "u-1")))
+        await asyncio.sleep(1)
+        seen += [sessions.holds("team-a", "listed", "u-1"), sessions.holds("team-a", "watched", "u-2")]
+        await asyncio.sleep(2 * RESYNC)
+        return seen, cluster.lists.count("agentsessions")
+
+    assert with_assembly(scenario) == ([True, False, True], 1)
 
 
 def test_a_controller_that_waits_for_the_first_lists_is_alive_though_keys_wait_in_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,9 +333,9 @@ def test_a_resync_that_fails_skips_one_kind_once_and_ends_nothing(failure: Excep
         cluster, assembly = started.cluster, started.assembly
         assembly.start()
         await asyncio.sleep(1)
-        cluster.trouble["agentsessions"] = [failure]
+        cluster.trouble["agentprofiles"] = [failure]
         await asyncio.sleep(2 * RESYNC + 10)
-        return assembly.stop_flag.is_set(), cluster.lists.count("agentsessions"), cluster.lists.count("modelproviders")
+        return assembly.stop_flag.is_set(), cluster.lists.count("agentprofiles"), cluster.lists.count("modelproviders")
 
     assert with_assembly(scenario) == (False, 3, 3)
 
@@ -327,7 +344,7 @@ def test_a_bug_in_a_part_ends_the_process_so_that_it_starts_anew(caplog: pytest.
     async def scenario(started: Started) -> Assembly:
         started.assembly.start()
         await asyncio.sleep(1)
-        started.cluster.events.put_nowait(("ADDED", {"metadata": {"resourceVersion": "101"}}))
+        started.cluster.events["pods"].put_nowait(("ADDED", {"metadata": {"resourceVersion": "101"}}))
         await started.assembly.stop_flag.wait()
         return started.assembly
 

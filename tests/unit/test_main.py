@@ -15,7 +15,6 @@ from stint.kube.client import KubeClient
 from stint.kube.resources import Resource
 from stint.profiles.kind import PROFILES
 from stint.providers.kind import PROVIDERS
-from stint.sessions.expiry import SESSIONS
 from stint.settings import Settings
 
 
@@ -74,14 +73,14 @@ def thresholds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     return asked
 
 
-def test_kopf_only_listens_to_our_three_kinds() -> None:
-    """No create, update, timer or daemon handlers: each of those costs writes."""
+def test_kopf_only_listens_and_not_to_sessions() -> None:
+    """No create, update, timer or daemon handlers: each of those costs writes. Sessions have an informer of our own."""
     registry = main.registry
     watching = registry._watching.get_all_handlers()
     assert {(handler.selector.group, handler.selector.version, handler.selector.any_name) for handler in watching if handler.selector} == {
-        ("stint.dev", "v1alpha1", "agentsessions"), ("stint.dev", "v1alpha1", "agentprofiles"), ("stint.dev", "v1alpha1", "modelproviders"),
+        ("stint.dev", "v1alpha1", "agentprofiles"), ("stint.dev", "v1alpha1", "modelproviders"),
     }  # fmt: skip
-    assert len(watching) == 3
+    assert len(watching) == 2
     for others in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert list(others.get_all_handlers()) == []
     assert {handler.activity for handler in registry._activities.get_all_handlers()} == {
@@ -91,8 +90,8 @@ def test_kopf_only_listens_to_our_three_kinds() -> None:
 
 @pytest.mark.parametrize(
     ("handler", "resource"),
-    [(handlers.session_changed, SESSIONS), (handlers.profile_changed, PROFILES), (handlers.provider_changed, PROVIDERS)],
-    ids=["session", "profile", "provider"],
+    [(handlers.profile_changed, PROFILES), (handlers.provider_changed, PROVIDERS)],
+    ids=["profile", "provider"],
 )
 @pytest.mark.parametrize(("kind", "gone"), [(None, False), ("ADDED", False), ("MODIFIED", False), ("DELETED", True)])
 async def test_every_event_is_passed_on_to_the_caches(handler: Any, resource: Resource, kind: str | None, gone: bool, memo: Memo) -> None:

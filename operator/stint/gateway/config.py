@@ -12,6 +12,7 @@ import orjson
 
 from stint.gateway.document import ConfigError, Field
 from stint.gateway.limit import Limits
+from stint.gateway.price_list import SHIPPED
 from stint.gateway.prices import WEB_SEARCH_DEFAULT, Price, PriceTable, UnknownModels
 
 VERSION = 1
@@ -112,7 +113,7 @@ def parse(text: bytes) -> GatewayConfig:
     if version != VERSION:
         raise ConfigError(f"gateway.json has version {version!r}; this gateway reads version {VERSION}")
     session, provider = root.get("session"), root.get("provider")
-    config = GatewayConfig(
+    return GatewayConfig(
         session=Session(*(session.get(key).text() for key in ("namespace", "name", "uid"))),
         attempt=root.get("attempt").count(),
         provider=Provider(
@@ -121,16 +122,13 @@ def parse(text: bytes) -> GatewayConfig:
             auth=cast(Auth, provider.get("auth").one_of(get_args(Auth))),
         ),
         prices=PriceTable(
-            prices={name: _price(price) for name, price in root.get("prices").items()},
+            prices={**SHIPPED, **{name: _price(price) for name, price in root.get("prices").items()}},
             unknown=cast(UnknownModels, root.get("unknownModels").one_of(get_args(UnknownModels))),
         ),
         limits=root.get("limits").optional(_limits) or Limits(),
         unsettled=frozenset(root.get("unsettled").optional(Field.texts) or ()),
         output_schema=root.get("outputSchema").optional(Field.schema),
     )
-    if config.limits.cost is not None and not config.prices.prices:
-        raise ConfigError("gateway.json limits the cost but has no prices; add prices to the ModelProvider or drop the cost limit")
-    return config
 
 
 def _limits(limits: Field) -> Limits:

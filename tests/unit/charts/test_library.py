@@ -10,7 +10,7 @@ import yaml
 
 from stint.api.profile import ProfileSpec
 from stint.api.scalars import KIB
-from stint.providers.prices import SHIPPED
+from stint.gateway.price_list import SHIPPED
 
 PROFILES = ["bug-fixer", "code-task", "pr-reviewer"]
 each_profile = pytest.mark.parametrize("name", PROFILES)

@@ -11,6 +11,7 @@ import pytest
 
 from stint.gateway.config import Settings, load, parse
 from stint.gateway.document import ConfigError
+from stint.gateway.price_list import SHIPPED
 from unit.gateway.kit import MODEL, PRICES, config, document
 
 PROVIDER = document()["provider"]
@@ -38,7 +39,7 @@ def test_what_may_be_left_out() -> None:
     read = config(limits=None, prices={})
     assert read.unsettled == frozenset()
     assert config(unsettled=["a", "b"]).unsettled == {"a", "b"}
-    assert (read.limits.cost, read.limits.tokens, read.prices.prices) == (None, None, {})
+    assert (read.limits.cost, read.limits.tokens, read.prices.prices) == (None, None, SHIPPED)
     assert config(outputSchema=False).output_schema is False
 
 
@@ -72,7 +73,6 @@ def test_the_base_address_may_have_a_path_and_loses_its_slash() -> None:
         ({"unsettled": "pod"}, "gateway.json.unsettled must be a list of texts"),
         ({"unsettled": ["pod", 5]}, "gateway.json.unsettled[1] must be a text"),
         ({"outputSchema": "x"}, "gateway.json.outputSchema must be a JSON Schema"),
-        ({"limits": {"cost": "1"}, "prices": {}}, "limits the cost but has no prices"),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], complaint: str) -> None:

@@ -375,13 +375,13 @@ async def test_an_unknown_model_is_refused_before_anything_is_sent(start_gateway
 
 async def test_an_unknown_model_counts_as_the_dearest(start_gateway: StartGateway, upstream: Upstream) -> None:
     cheap = dict.fromkeys(("input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h"), "1")
-    gateway = await start_gateway(prices={"cheap": {**cheap, "input": "9"}, "dear": {**cheap, "output": "100"}})
+    gateway = await start_gateway(prices={"cheap": {**cheap, "input": "90"}, "dear": {**cheap, "output": "100"}})
     upstream.answer = reply(message(model="claude-new", input_tokens=1000, output_tokens=1000))
     assert (await gateway.ask(model="claude-new"))[0] == 200
-    assert (await gateway.report())["usage"]["byModel"]["claude-new"]["cost"] == "0.109000"
+    assert (await gateway.report())["usage"]["byModel"]["claude-new"]["cost"] == "0.190000"
     upstream.answer = reply(message(model="an-inner-name", input_tokens=1000, output_tokens=1000))
     assert (await gateway.ask(model="cheap"))[0] == 200
-    assert (await gateway.report())["usage"]["byModel"]["an-inner-name"]["cost"] == "0.010000", "priced as the model that was asked for"
+    assert (await gateway.report())["usage"]["byModel"]["an-inner-name"]["cost"] == "0.091000", "priced as the model that was asked for"
 
 
 async def test_at_the_limit_requests_are_refused_without_a_retry(start_gateway: StartGateway, upstream: Upstream) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from stint.providers.prices import price_table
+from stint.api.provider import ModelPrice
 from stint.sessions.observed import Observed
 from stint.sessions.usage import known, money, remaining, used
 
@@ -26,13 +26,23 @@ def gateway_config(seen: Observed, attempt: int) -> str:
         "session": {"namespace": seen.namespace, "name": seen.name, "uid": seen.uid},
         "attempt": attempt,
         "provider": {"name": seen.provider.name, "baseURL": spec.endpoint.base_url, "auth": spec.credential.type},
-        "prices": price_table(spec),
+        "prices": {price.model: _price(price) for price in spec.prices},
         "unknownModels": spec.unknown_models,
         "limits": _limits(seen),
         "unsettled": [] if seen.resolved.ephemeral else estimated,
         "outputSchema": seen.resolved.agent.output_schema,
     }
     return orjson.dumps(document).decode()
+
+
+def _price(price: ModelPrice) -> dict[str, str]:
+    return {
+        "input": price.input,
+        "output": price.output,
+        "cacheRead": price.cache_read,
+        "cacheWrite5m": price.cache_write_5m,
+        "cacheWrite1h": price.cache_write_1h,
+    }
 
 
 def reserved(seen: Observed) -> str:

@@ -6,14 +6,15 @@ of the prompt; the upper one stands here, because a limit must never be passed. 
 
 from __future__ import annotations
 
-from stint.api.provider import ProviderSpec
+from collections.abc import Mapping
+from decimal import Decimal
 
-Price = dict[str, str]
-FIELDS = ("input", "output", "cacheRead", "cacheWrite5m", "cacheWrite1h")
+from stint.gateway.prices import Price
 
 
 def _price(*figures: str) -> Price:
-    return dict(zip(FIELDS, figures, strict=True))
+    """Input, output, cache read, cache write for 5 minutes and for an hour."""
+    return Price(*map(Decimal, figures))
 
 
 FABLE_5_1 = _price("10", "50", "0.25", "12.5", "20")
@@ -27,7 +28,7 @@ SONNET_4 = _price("3", "15", "0.3", "3.75", "6")
 HAIKU_5_5 = _price("0.5", "2.5", "0.05", "0.625", "1")
 HAIKU_4_5 = _price("1", "5", "0.1", "1.25", "2")
 
-SHIPPED: dict[str, Price] = {
+SHIPPED: Mapping[str, Price] = {
     "claude-fable-5-1": FABLE_5_1,
     "claude-fable-5": FABLE_5,
     "claude-opus-5-5": OPUS_5_5,
@@ -46,12 +47,3 @@ SHIPPED: dict[str, Price] = {
     "claude-haiku-5-5": HAIKU_5_5,
     "claude-haiku-4-5": HAIKU_4_5,
 }
-
-
-def price_table(spec: ProviderSpec) -> dict[str, Price]:
-    """Model → prices, as ``gateway.json`` carries them: the provider's own over those shipped."""
-    own = {
-        one.model: _price(one.input, one.output, one.cache_read, one.cache_write_5m, one.cache_write_1h)
-        for one in spec.prices
-    }  # fmt: skip
-    return SHIPPED | own
