@@ -14,12 +14,14 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     match words:
         case ["controller"]:
+            import uvloop
+
             from stint.main import controller
             from stint.settings import settings
             from stint.telemetry.logs import setup
 
             setup(settings().log_level)
-            return asyncio.run(controller())
+            return uvloop.run(controller())
         case ["gateway"]:
             # Process 1 ignores a SIGTERM that nobody handles, and imports take a moment.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

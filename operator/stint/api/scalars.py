@@ -5,6 +5,7 @@ Durations, money and quantities stay the strings that the user wrote; `seconds()
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -132,6 +133,7 @@ def map_list(key: str, most: int, *rules: Rule) -> Schema:
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
+@lru_cache
 def seconds(duration: str) -> float:
     """Seconds of a Go-style duration: `1h30m` is 5400. Raises ValueError for anything else."""
     if not re.fullmatch(DURATION[1:-1], duration):
@@ -139,6 +141,7 @@ def seconds(duration: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in re.findall(r"([0-9.]+)(ms|s|m|h)", duration))
 
 
+@lru_cache
 def usd(amount: str) -> Decimal:
     """USD of a decimal string. Raises ValueError for anything else, exponents and NaN included."""
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", amount):

@@ -78,9 +78,8 @@ class Remains:
         return self.seen.resolved.agent.output_schema if self.seen.resolved else None
 
 
-def ending(seen: Observed, pod: PodFacts) -> Ending:
-    """How this pod's attempt ended."""
-    remains = Remains(seen, pod)
+def ending(remains: Remains) -> Ending:
+    """How the attempt of this pod ended."""
     for rule in RULES:
         verdict = rule(remains)
         if verdict is not None:

@@ -123,8 +123,9 @@ def _watch_deletion(seen: Observed, pod: PodFacts, grace_ends: datetime) -> Plan
 
 
 def _settle(seen: Observed, pod: PodFacts) -> Plan:
-    status, verdict = settle(seen, pod)
-    result = Remains(seen, pod).result
+    remains = Remains(seen, pod)
+    status, verdict = settle(remains)
+    result = remains.result
     keep_log = pod.gone or pod.deleting_since is not None or verdict.outcome != SUSPENDED
     return _settled(seen, status, verdict, result.tools if result else (), () if keep_log else (_delete(pod),))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -37,12 +37,12 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """One agent pod."""
+    """One agent pod. Two that are equal lead to the same plan."""
 
     namespace: str
     name: str
     uid: str
-    version: int
+    version: int = field(compare=False)
     owner_uid: str
     session: str
     attempt: int
@@ -56,7 +56,7 @@ class PodFacts:
     unschedulable: str = ""
     disrupted: tuple[str, str] | None = None
     """Reason and message of the condition ``DisruptionTarget`` (eviction, drain, preemption, lost node)."""
-    node: str = ""
+    node: str = field(default="", compare=False)
     reserved: str = ""
     """The annotation ``stint.dev/reserved``: what the gateway may let through, as JSON."""
     gone: bool = False
@@ -142,11 +142,6 @@ def _container(status: dict[str, Any]) -> ContainerFacts:
         finished=_real(ended.get("finishedAt")) if ended else None,
         restarts=status.get("restartCount", 0),
     )
-
-
-def same_to_plans(one: PodFacts, other: PodFacts) -> bool:
-    """Whether no plan can tell these two apart."""
-    return replace(one, version=0, node="") == replace(other, version=0, node="")
 
 
 def vanished(last: PodFacts, unwatched: bool = False) -> PodFacts:

@@ -12,7 +12,7 @@ from typing import Any
 
 from stint.engine.keys import Key
 from stint.sessions.names import KIND
-from stint.sessions.pod_facts import PodFacts, read_pod, same_to_plans, vanished
+from stint.sessions.pod_facts import PodFacts, read_pod, vanished
 
 
 class PodStore:
@@ -35,7 +35,7 @@ class PodStore:
         if known is not None and ((known.gone and not known.unwatched) or (facts.version <= known.version and not gone)):
             return
         facts = vanished(facts) if gone else facts
-        self._keep(facts, news=not ours and (known is None or not same_to_plans(known, facts)))
+        self._keep(facts, news=not ours and known != facts)
 
     def _keep(self, facts: PodFacts, news: bool = True) -> None:
         if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):

@@ -28,10 +28,10 @@ from stint.sessions.retry import MOST_DISRUPTIONS, retried, retry_at
 from stint.sessions.usage import attempt_usage, charge, correct, write_counts
 
 
-def settle(seen: Observed, pod: PodFacts) -> tuple[dict[str, Any], Ending]:
-    """The status after this pod's attempt, without conditions, and how the attempt ended."""
-    remains = Remains(seen, pod)
-    verdict = ending(seen, pod)
+def settle(remains: Remains) -> tuple[dict[str, Any], Ending]:
+    """The status after the attempt of this pod, without conditions, and how the attempt ended."""
+    seen, pod = remains.seen, remains.pod
+    verdict = ending(remains)
     status = begun(seen)
     correct(status, remains.report)
     usage = Usage() if remains.never_served else attempt_usage(remains.report, pod, status, seen.terms)

@@ -34,7 +34,7 @@ def after_init(name: str, exit_code: int = 1, message: str = "", *, reason: str 
 
 def verdict(item: Json | Gone, spec: Json | None = None, before: Json | None = None) -> Ending:
     seen = observed(session(spec, status=before or running_status(1)), pods=[item])
-    return ending(seen, facts(item))
+    return ending(Remains(seen, facts(item)))
 
 
 ENDINGS: list[Any] = [
@@ -154,7 +154,7 @@ def test_a_provider_window_and_status_are_handed_on() -> None:
 
 def test_a_pod_that_disappeared_unwatched_is_lost_not_deleted() -> None:
     lost = vanished(facts(running_pod()), unwatched=True)
-    found = ending(observed(session(status=running_status(1))), lost)
+    found = ending(Remains(observed(session(status=running_status(1))), lost))
     assert (found.outcome, found.reason) == ("Disrupted", "PodLost")
 
 
@@ -169,26 +169,26 @@ def stuck(created: float, reason: str = "", words: str = "") -> tuple[Observed, 
 
 def test_a_pod_that_was_deleted_for_starting_too_slowly_failed_to_start() -> None:
     seen, item = stuck(301)
-    found = ending(seen, facts(item))
+    found = ending(Remains(seen, facts(item)))
     assert (found.outcome, found.reason) == ("StartFailed", "StartTimeout")
     assert "its containers were not created in time" in found.message
 
 
 def test_the_problem_that_was_told_while_it_started_is_told_again() -> None:
     seen, item = stuck(301, "ImagePullBackOff", "no such image")
-    assert "within limits.startTimeout: ImagePullBackOff: no such image" in ending(seen, facts(item)).message
+    assert "within limits.startTimeout: ImagePullBackOff: no such image" in ending(Remains(seen, facts(item))).message
 
 
 def test_a_problem_of_something_else_is_not_the_pods() -> None:
     item = Gone(pod(pod_status.starting(), created=ago(301)))
     other = status(waitingFor={"kind": "Secret", "name": "anthropic", "reason": "SecretMissing"})
-    found = ending(observed(session(status=other), pods=[item]), facts(item))
+    found = ending(Remains(observed(session(status=other), pods=[item]), facts(item)))
     assert "its containers were not created in time" in found.message
 
 
 def test_a_pod_that_somebody_deleted_in_its_first_minutes_was_disrupted() -> None:
     seen, item = stuck(299)
-    assert ending(seen, facts(item)).outcome == "Disrupted"
+    assert ending(Remains(seen, facts(item))).outcome == "Disrupted"
 
 
 def test_a_pod_that_ran_in_the_end_did_start() -> None:
@@ -204,14 +204,14 @@ def test_a_pod_that_was_deleted_in_time_but_settled_late_was_disrupted() -> None
 def test_without_a_creation_time_nobody_can_say_that_it_was_slow() -> None:
     seen, item = stuck(301)
     del item.last["metadata"]["creationTimestamp"]
-    assert ending(seen, facts(item)).reason == "PodDeleted"
+    assert ending(Remains(seen, facts(item))).reason == "PodDeleted"
 
 
 def test_a_session_that_cannot_be_read_has_no_start_timeout() -> None:
     broken = session()
     broken["spec"]["suspend"] = ["no"]
     item = Gone(pod(pod_status.starting(), created=ago(3000)))
-    assert ending(observed(broken, pods=[item]), facts(item)).reason == "PodDeleted"
+    assert ending(Remains(observed(broken, pods=[item]), facts(item))).reason == "PodDeleted"
 
 
 # Structured output
