@@ -82,6 +82,8 @@ async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: 
             target.resource, meta["namespace"], meta["name"], version=meta["resourceVersion"], uid=meta["uid"], status=plan.status
         )
     except NotFound as gone:
+        if gone.reason != "NotFound":  # the path is unknown, not the object: the CRD is being replaced
+            raise
         raise ObjectGone(meta["uid"]) from gone
     memory.feed(target.resource, written)
 

@@ -1,7 +1,8 @@
 """What we know of the cluster, fed by watches and by the answers to our own writes.
 
 Objects of our kinds are kept as JSON text: parsed, ten thousand sessions would take 150 MB, as text they take 30. A version that is not newer than
-the one we hold is dropped, so a watch that lags behind our own writes cannot take us back in time.
+the one we hold is dropped, so a watch that lags behind our own writes cannot take us back in time; and an answer to a write of ours that comes after
+word of the object's end does not bring it back.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from stint.engine.keys import Key
+
+REMEMBERED = 1000
+"""So many uids of objects that have gone; an answer that is later than so many deletions does not happen."""
 
 
 class Held(NamedTuple):
@@ -33,6 +37,7 @@ class ObjectCache:
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._held: dict[tuple[str, str], Held] = {}
+        self._gone: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -42,7 +47,7 @@ class ObjectCache:
         meta = item["metadata"]
         key, version = (meta["namespace"], meta["name"]), int(meta["resourceVersion"])
         held = self._held.get(key)
-        if held is not None and held.version >= version:
+        if (held is not None and held.version >= version) or meta["uid"] in self._gone:
             return False
         slim = {**item, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
         self._held[key] = Held(version, meta["uid"], meta["namespace"], orjson.dumps(slim))
@@ -51,10 +56,10 @@ class ObjectCache:
     def drop(self, item: dict[str, Any]) -> None:
         """The object is gone; a newer one of the same name stays."""
         meta = item["metadata"]
-        key = (meta["namespace"], meta["name"])
-        held = self._held.get(key)
-        if held is not None and held.version <= int(meta["resourceVersion"]):
-            del self._held[key]
+        self.discard(Key(self.kind, meta["namespace"], meta["name"]), meta["uid"])
+        self._gone[meta["uid"]] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A fresh copy of the object, or None."""

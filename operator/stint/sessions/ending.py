@@ -119,8 +119,12 @@ def limit_reached(remains: Remains) -> Ending | None:
     report = remains.report
     if report is None or report.limit_reached is None or _interrupted_on_purpose(remains):
         return None
-    name = report.limit_reached
-    return Ending(FAILED, reasons.BUDGET_REACHED, f"limits.{name} is used up; raise spec.limits.{name} to go on where it stopped")
+    return Ending(FAILED, reasons.BUDGET_REACHED, used_up(report.limit_reached))
+
+
+def used_up(limit: str) -> str:
+    """What a session is told that has reached ``cost`` or ``tokens``."""
+    return f"limits.{limit} is used up; raise spec.limits.{limit} to go on where it stopped"
 
 
 def _interrupted_on_purpose(remains: Remains) -> bool:

@@ -13,10 +13,11 @@ from typing import Any
 from stint.engine.conditions import moment
 from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, REFUSED_RETRY, Stalled, Waiting
 from stint.sessions import reasons
+from stint.sessions.ending import used_up
 from stint.sessions.observed import Hold, Observed
 from stint.sessions.output_schema import schema_problem
 from stint.sessions.resolve import Resolved
-from stint.sessions.usage import known, money, remaining, used
+from stint.sessions.usage import known, remaining, used
 
 
 def hold(seen: Observed) -> Hold | None:
@@ -65,8 +66,7 @@ def has_used_its_limits(seen: Observed) -> Hold | None:
     if cost > 0 and tokens != 0:
         return _has_used_its_time(seen, seen.resolved)
     named = "tokens" if tokens == 0 else "cost"
-    spent = f"{usage.tokens} tokens" if named == "tokens" else f"{money(usage.cost)} USD"
-    return Stalled(reasons.BUDGET_REACHED, f"limits.{named} is used up ({spent}); raise spec.limits.{named} to go on where it stopped")
+    return Stalled(reasons.BUDGET_REACHED, used_up(named))
 
 
 def _has_used_its_time(seen: Observed, resolved: Resolved) -> Hold | None:

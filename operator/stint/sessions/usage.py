@@ -104,7 +104,7 @@ def correct(status: Status, report: Report | None) -> None:
     status["history"] = history
     if unseen:
         status["journaledPods"] = [*(status.get("journaledPods") or ()), *unseen][-HISTORY:]
-    estimated = any(attempt.get("estimated") for attempt in history)
+    estimated = any(attempt.get("estimated") for attempt in history) or (total.estimated and oldest > 1)  # one that left the history stays
     status["usage"] = {**(status.get("usage") or {}), **write_usage(replace(total, estimated=estimated))}
 
 

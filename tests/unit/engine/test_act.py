@@ -82,7 +82,9 @@ async def test_an_object_whose_status_cannot_be_found_is_gone_and_nothing_more_i
     assert client.asked == [("status", "fix")]
 
 
-@pytest.mark.parametrize("failure", [Conflict(409, "Conflict", "stale"), Unreachable("lost"), Unauthorized(401, "", "who?")])
+@pytest.mark.parametrize(
+    "failure", [Conflict(409, "Conflict", "stale"), Unreachable("lost"), Unauthorized(401, "", "who?"), NotFound(404, "", "404 page not found")]
+)
 async def test_a_status_that_cannot_be_written_stops_the_plan(failure: Exception) -> None:
     client = ScriptedClient(status=failure)
     with pytest.raises(type(failure)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stint.engine.cache import ObjectCache
+from stint.engine.cache import REMEMBERED, ObjectCache
 from unit.engine.kit import key, thing
 
 
@@ -71,6 +71,21 @@ def test_a_disappearance_takes_the_object_out(cache: ObjectCache, version: int) 
 def test_a_late_disappearance_leaves_a_newer_object_of_the_same_name(cache: ObjectCache) -> None:
     cache.drop(thing(version=4, uid="u-0"))
     assert cache.holds("team-a", "fix", "u-1")
+
+
+def test_an_answer_that_comes_after_the_disappearance_does_not_bring_the_object_back(cache: ObjectCache) -> None:
+    cache.drop(thing(version=6))
+    assert not cache.put(thing(version=7))
+    assert cache.put(thing(version=8, uid="u-2"))
+    cache.drop(thing(version=9, uid="u-2"))
+    assert len(cache) == 0
+
+
+def test_so_many_disappearances_are_remembered_and_no_more(cache: ObjectCache) -> None:
+    for number in range(REMEMBERED + 1):
+        cache.drop(thing(version=number, uid=f"gone-{number}"))
+    assert not cache.put(thing(name="late", version=9, uid=f"gone-{REMEMBERED}"))
+    assert cache.put(thing(name="late", version=9, uid="gone-0"))
 
 
 def test_dropping_what_is_not_there_does_nothing(cache: ObjectCache) -> None:

@@ -46,12 +46,12 @@ HELD: list[Any] = [
         observed(session({"agent": {"outputSchema": {"type": 7}}})), Stalled, "InvalidOutputSchema", "agent.outputSchema is not a JSON schema: type",
         id="a schema that is none",
     ),
-    pytest.param(observed(session(status=spent("5"))), Stalled, "BudgetReached", "limits.cost is used up (5 USD)", id="the default limit is used up"),
+    pytest.param(observed(session(status=spent("5"))), Stalled, "BudgetReached", "limits.cost is used up; raise", id="the default limit is used up"),
     pytest.param(
         observed(session({"limits": {"cost": "1.5"}}, status=spent("1.50"))), Stalled, "BudgetReached", "raise spec.limits.cost", id="its own limit is used up",
     ),
     pytest.param(
-        observed(session({"limits": {"tokens": 100}}, status=spent("0.1", 100))), Stalled, "BudgetReached", "limits.tokens is used up (100 tokens)",
+        observed(session({"limits": {"tokens": 100}}, status=spent("0.1", 100))), Stalled, "BudgetReached", "limits.tokens is used up; raise",
         id="its tokens are used up",
     ),
     pytest.param(

@@ -516,6 +516,7 @@ SETTLED: list[Any] = [
     pytest.param({}, DONE, id="succeeded"),
     pytest.param({}, FAILED, id="failed"),
     pytest.param({}, ended_pod(pod_status.failure("Overloaded"), pod_status.report()), id="backing off"),
+    pytest.param({}, ended_pod(pod_status.failure("X"), pod_status.report("5", limitReached="cost")), id="at its limit"),
     pytest.param({"suspend": True}, ended_pod(pod_status.result("Interrupted"), pod_status.report()), id="suspended"),
     pytest.param({"cancel": True}, ended_pod(pod_status.result("Interrupted"), pod_status.report()), id="cancelled"),
 ]

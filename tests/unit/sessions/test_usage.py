@@ -268,6 +268,12 @@ def test_an_estimate_is_replaced_by_the_journal() -> None:
     assert "journaledPods" not in found
 
 
+def test_an_estimate_that_has_left_the_history_keeps_its_mark() -> None:
+    before = running_status(12, history=[attempt(number) for number in range(2, 12)], usage={**pod_status.counts("1"), "estimated": True})
+    found = settled(ended_pod(DONE, REPORT(previous=previous("pod-x", number=11)), 12), before=before)
+    assert found["usage"]["estimated"] is True
+
+
 def test_figures_that_the_journal_itself_estimated_stay_marked() -> None:
     found = settled(ended_pod(DONE, REPORT(previous=previous("pod-1", estimated=True)), 2), before=running_status(2) | ESTIMATED | {"attempt": 2})
     assert found["history"][0]["estimated"] is True
