@@ -1,0 +1,48 @@
+"""On which cluster the tests run: by the rule of `make demo`, except that STINT_TEST_CLUSTER always names an embedded cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+
+import pytest
+
+from cluster.provision.embedded import Embedded
+from cluster.provision.given import Given
+from cluster.provision.interface import AnyCluster
+from cluster.provision.kind import Kind
+from demonstration.choice import Purpose, Sort, choose, look
+from demonstration.clusters import own_kubeconfigs
+from devcluster import Cluster
+
+NAME = "stint-test"
+TESTS = Purpose("the test run", "make test-cluster")
+NAME_OF_THE_PLUGIN = "pytest-kind"  # its default, under which other projects' clusters may be running
+
+DESCRIPTIONS: dict[Sort, str] = {"given": "the one that KUBECONFIG and CONTEXT name", "kind": "kind", "embedded": "the embedded cluster"}
+
+
+def sort_of_cluster(environment: Mapping[str, str]) -> Sort:
+    """Raises CannotRunHere with what would help."""
+    if environment.get("STINT_TEST_CLUSTER"):
+        return "embedded"
+    own = own_kubeconfigs(environment.get("CLUSTER") or "stint") | own_kubeconfigs(NAME)
+    return choose(look(environment, own), TESTS)
+
+
+@cache
+def chosen() -> Sort:
+    """The sort for this run of pytest."""
+    return sort_of_cluster(os.environ)
+
+
+def cluster_of(sort: Sort, environment: Mapping[str, str], config: pytest.Config) -> AnyCluster:
+    """The cluster itself, not started yet."""
+    if sort == "given":
+        return Given(environment.get("KUBECONFIG", ""), environment.get("CONTEXT", ""), environment)
+    if sort == "kind":
+        name = config.getoption("cluster_name")
+        return Kind(NAME if name == NAME_OF_THE_PLUGIN else name, config.getoption("kind_image"), config.getoption("keep_cluster"))
+    name = environment.get("STINT_TEST_CLUSTER")
+    return Embedded(Cluster(name or NAME), keep=bool(name))
