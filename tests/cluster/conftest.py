@@ -13,17 +13,24 @@ import pytest
 from cluster.bed import IMAGES, MOCK, MOCK_URL, ROOT, SYSTEM, VALUES, Bed, Mock
 from cluster.describe import describe
 from cluster.kube import Kube
-from cluster.provision.choice import chosen, cluster_of
+from cluster.provision.choice import chosen, cluster_of, workers
 from cluster.provision.embedded import Embedded
 from cluster.provision.interface import AnyCluster
 from cluster.provision.selection import MARKERS, Selection
-from demonstration.errors import CannotRunHere
+from demonstration.errors import CannotRunHere, DemoError
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(Selection(chosen, os.environ))
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    try:
+        return workers(chosen(), os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except DemoError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")

@@ -44,5 +44,16 @@ def cluster_of(sort: Sort, environment: Mapping[str, str], config: pytest.Config
     if sort == "kind":
         name = config.getoption("cluster_name")
         return Kind(NAME if name == NAME_OF_THE_PLUGIN else name, config.getoption("kind_image"), config.getoption("keep_cluster"))
-    name = environment.get("STINT_TEST_CLUSTER")
-    return Embedded(Cluster(name or NAME), keep=bool(name))
+    kept = environment.get("STINT_TEST_CLUSTER")
+    return Embedded(Cluster(name_for(kept or NAME, config)), keep=bool(kept))
+
+
+def name_for(name: str, config: pytest.Config) -> str:
+    """Of several workers each has a cluster of its own, because tests stop the API server, take nodes away and uninstall Stint."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    return f"{name}-{worker['workerid']}" if worker else name
+
+
+def workers(sort: Sort, cores: int, memory: int) -> int:
+    """How many of `-n auto`; 0: no workers. ``memory`` in bytes; a cluster with the tests' pods takes some 4 GiB."""
+    return 2 if sort == "embedded" and cores >= 2 and memory >= 12 * 2**30 else 0

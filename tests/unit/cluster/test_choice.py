@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.provision.choice import sort_of_cluster
+from cluster.provision.choice import name_for, sort_of_cluster, workers
+from demonstration.choice import Sort
 from demonstration.clusters import own_kubeconfigs
 from demonstration.errors import CannotRunHere
 
@@ -60,3 +61,21 @@ def test_a_user_who_is_not_root_is_told_what_the_tests_need(monkeypatch: pytest.
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(CannotRunHere, match=r"^The test run needs either root \(sudo make test-cluster\) or Docker with kind"):
         sort_of_cluster({})
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("sort", "cores", "memory", "expected"),
+    [("embedded", 2, 24 * GIB, 2), ("embedded", 16, 64 * GIB, 2), ("embedded", 1, 24 * GIB, 0), ("embedded", 2, 8 * GIB, 0), ("kind", 8, 64 * GIB, 0), ("given", 8, 64 * GIB, 0)],
+)
+def test_two_workers_run_where_two_clusters_can_be_made_and_fit(sort: Sort, cores: int, memory: int, expected: int) -> None:
+    assert workers(sort, cores, memory) == expected
+
+
+def test_each_worker_has_a_cluster_of_its_own(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pytestconfig, "workerinput", {"workerid": "gw1"}, raising=False)
+    assert name_for("ci", pytestconfig) == "ci-gw1"
+    monkeypatch.delattr(pytestconfig, "workerinput")
+    assert name_for("ci", pytestconfig) == "ci"
