@@ -17,7 +17,7 @@ SOURCES := operator images/agent images/mockapi hack tests
 UNIT = $(wildcard tests/unit tests/simulation)
 CLUSTER_TESTS = $(wildcard tests/cluster)
 # Two workers, and on the embedded cluster one for each; ARGS="-n 0" for none.
-PARALLEL := -n auto --dist loadfile
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Try it
 

@@ -129,6 +129,17 @@ class Kube:
         brief = {"status": last.get("status"), "deletionTimestamp": last.get("metadata", {}).get("deletionTimestamp")}
         raise AssertionError(f"{kind} {namespace}/{name} did not get there within {seconds} s; last seen: {json.dumps(brief, indent=1)[:4000]}")
 
+    def each(self, kind: str, namespace: str, condition: Callable[[Json], Any], count: int, seconds: float) -> set[str]:
+        """The names of objects that have fulfilled a condition: so many, or fewer when the time is up."""
+        found: set[str] = set()
+        with self._watch(kind, namespace, "", "0", seconds) as events:
+            for event in events:
+                if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"]):
+                    found.add(event["object"]["metadata"]["name"])
+                if len(found) >= count:
+                    break
+        return found
+
     @contextmanager
     def _watch(self, kind: str, namespace: str, name: str, version: str, seconds: float) -> Iterator[Iterator[Json]]:
         query = f"?watch=1&resourceVersion={version}&timeoutSeconds={max(1, int(seconds))}" + (f"&fieldSelector=metadata.name={name}" if name else "")
