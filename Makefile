@@ -16,6 +16,8 @@ export CLUSTER
 SOURCES := operator images/agent images/mockapi hack tests
 UNIT = $(wildcard tests/unit tests/simulation)
 CLUSTER_TESTS = $(wildcard tests/cluster)
+# Two workers, and on the embedded cluster one for each; ARGS="-n 0" for none.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Try it
 
@@ -66,16 +68,16 @@ images: $(READY) ## Build operator, agent and mockapi (2 min at first, a second 
 ##@ Test
 
 .PHONY: test
-test: $(READY) ## All tests, on a cluster of their own (10 min at first)
-	$(PY) -m pytest $(UNIT) $(CLUSTER_TESTS) $(ARGS)
+test: $(READY) ## All tests, on clusters of their own (half an hour at first)
+	$(PY) -m pytest $(PARALLEL) $(UNIT) $(CLUSTER_TESTS) $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(READY) ## Tests that need no cluster
-	$(PY) -m pytest $(UNIT) $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(UNIT) $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## Tests on a real cluster
-	$(PY) -m pytest $(CLUSTER_TESTS) $(ARGS)
+	$(PY) -m pytest $(PARALLEL) $(CLUSTER_TESTS) $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## Measure, and write docs/benchmarks.md

@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     for name, action in (("build", run_build), ("load", run_load), ("skaffold", run_skaffold)):
         command = commands.add_parser(name)
         command.set_defaults(run=action)
-        command.add_argument("names", nargs="*", metavar="IMAGE", help="operator, agent, mockapi; default: all")
+        command.add_argument("names", nargs="*", metavar="IMAGE", help="operator, agent, mockapi (default: these), sshserver (for tests)")
         command.add_argument("--engine", choices=("buildah", "docker"), help="default: buildah for root on Linux, else docker")
         command.add_argument("--base", default=os.environ.get("STINT_BASE_IMAGE"), help="with docker: the image to build on")
         if name == "load":
@@ -66,11 +66,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def images_in(options: argparse.Namespace) -> list[str]:
-    """The images named on the command line, each once; all without one."""
+    """The images named on the command line, each once; without one, those that Stint is made of."""
     names = list(dict.fromkeys(options.names)) or list(recipe.IMAGES)
-    unknown = [name for name in names if name not in recipe.IMAGES]
+    unknown = [name for name in names if name not in recipe.ALL_IMAGES]
     if unknown:
-        raise BuildError(f"There is no image {', '.join(unknown)}: the images are {', '.join(recipe.IMAGES)}.")
+        raise BuildError(
+            f"There is no image {', '.join(unknown)}: the images are {', '.join(recipe.IMAGES)}, and for tests {', '.join(recipe.TEST_IMAGES)}."
+        )
     return names
 
 
@@ -94,7 +96,7 @@ def run_load(options: argparse.Namespace) -> None:
 
 def run_stage(options: argparse.Namespace) -> None:
     for name in images_in(options):
-        print(stage(recipe.IMAGES[name], recipe.machine_named(platform.machine()), cache_folder()))
+        print(stage(recipe.ALL_IMAGES[name], recipe.machine_named(platform.machine()), cache_folder()))
 
 
 def run_pin(options: argparse.Namespace) -> None:
@@ -114,7 +116,7 @@ def run_skaffold(options: argparse.Namespace) -> None:
     """What skaffold calls for one image: it says in IMAGE how to name the result, and in PUSH_IMAGE whether to push it."""
     (name,) = images_in(options)
     push = os.environ.get("PUSH_IMAGE") == "true"
-    if push and not recipe.IMAGES[name].public:
+    if push and not recipe.ALL_IMAGES[name].public:
         raise BuildError(
             f"The image {name} contains the Claude Code CLI, which may not be published, so skaffold does not push it. "
             "Use a local cluster, or push it yourself to a registry that only you can read."

@@ -1,4 +1,4 @@
-"""On which cluster the demo runs. Everything that is looked at is gathered first; the decision is a pure function of it."""
+"""On which cluster the demo runs, and the cluster tests. Everything that is looked at is gathered first; the decision is a pure function of it."""
 
 import os
 import shutil
@@ -16,6 +16,17 @@ IMAGE_VARIABLES = {"operator": "OPERATOR_IMAGE", "agent": "AGENT_IMAGE", "mockap
 
 
 @dataclass(frozen=True)
+class Purpose:
+    """What needs a cluster, in the words of the sentences that say why there is none."""
+
+    subject: str
+    command: str
+
+
+DEMO = Purpose("the demo", "make demo")
+
+
+@dataclass(frozen=True)
 class Machine:
     """What matters of a machine and of what the user asks for."""
 
@@ -25,7 +36,7 @@ class Machine:
     kind: bool  # the program is there
     kubeconfig: str = ""
     context: str = ""
-    own_kubeconfigs: frozenset[str] = frozenset()  # those of clusters that the demo made, whose use is no wish for a cluster of the user's
+    own_kubeconfigs: frozenset[str] = frozenset()  # those of clusters that Stint's tools made, whose use is no wish for a cluster of the user's
     images: frozenset[str] = frozenset()  # images for which a reference is given
 
 
@@ -49,7 +60,7 @@ def docker_answers() -> bool:
     return subprocess.run(["docker", "info"], capture_output=True, check=False, stdin=subprocess.DEVNULL).returncode == 0
 
 
-def choose(machine: Machine) -> Sort:
+def choose(machine: Machine, purpose: Purpose = DEMO) -> Sort:
     """The cluster to use: the user's, else kind, else the embedded one. Raises CannotRunHere with what would help."""
     if machine.context or (machine.kubeconfig and machine.kubeconfig not in machine.own_kubeconfigs):
         missing = [variable for name, variable in IMAGE_VARIABLES.items() if name not in machine.images]
@@ -57,15 +68,16 @@ def choose(machine: Machine) -> Sort:
             raise CannotRunHere(
                 "KUBECONFIG or CONTEXT names a cluster of yours, and that cluster can't pull images from this machine: build them "
                 f"(make images), push them to a registry that it can pull from, and set {', '.join(missing)}; or unset KUBECONFIG and CONTEXT "
-                "for a cluster of the demo's own."
+                f"for a cluster of {purpose.subject}'s own."
             )
         return "given"
     if machine.docker and machine.kind:
         return "kind"
     if machine.platform != "linux":
         lacking = "kind is not installed" if machine.docker else "no Docker engine answers"
-        raise CannotRunHere(f"On this system the demo needs Docker and kind, and {lacking}; or give a cluster of yours with KUBECONFIG=….")
+        raise CannotRunHere(f"On this system {purpose.subject} needs Docker and kind, and {lacking}; or give a cluster of yours with KUBECONFIG=….")
     if not machine.root:
         lacking = "kind is not installed" if machine.docker else "no Docker engine answers you"
-        raise CannotRunHere(f"The demo needs either root (sudo make demo) or Docker with kind, and {lacking}; or give a cluster with KUBECONFIG=….")
+        needs = f"{purpose.subject} needs either root (sudo {purpose.command}) or Docker with kind"
+        raise CannotRunHere(f"{needs[0].upper()}{needs[1:]}, and {lacking}; or give a cluster with KUBECONFIG=….")
     return "embedded"

@@ -130,14 +130,11 @@ class Given:
         tools = self.tools()
         with steps.step("removing Stint and the namespaces of the demo", usually="30 s"):
             tools.kubectl("delete", "namespace", DEMO, "--ignore-not-found", "--timeout=120s")
-            if "stint" in tools.helm("list", "--namespace", SYSTEM, "--short").split():
-                tools.helm("uninstall", "stint", "--namespace", SYSTEM, "--wait", "--timeout", "120s")
+            uninstall(tools)
             tools.kubectl("delete", "namespace", SYSTEM, "--ignore-not-found", "--timeout=120s")
-        left = [crd for crd in CRDS if tools.get("crd", crd) and tools.kubectl("get", crd, "--all-namespaces", "-o", "name").strip()]
+        left = remove_unused_kinds(tools)
         if left:
             steps.say(f"kept, because there are objects of these kinds: {', '.join(left)}")
-        else:
-            tools.kubectl("delete", "crd", "--ignore-not-found", *CRDS)
 
 
 def cluster_of(sort: Sort, name: str, kubeconfig: str, context: str) -> DemoCluster:
@@ -148,8 +145,22 @@ def cluster_of(sort: Sort, name: str, kubeconfig: str, context: str) -> DemoClus
     return Given(name, kubeconfig, context)
 
 
+def uninstall(tools: Tools) -> None:
+    """Remove the release of the chart, if there is one."""
+    if "stint" in tools.helm("list", "--namespace", SYSTEM, "--short").split():
+        tools.helm("uninstall", "stint", "--namespace", SYSTEM, "--wait", "--timeout", "120s")
+
+
+def remove_unused_kinds(tools: Tools) -> list[str]:
+    """Remove the CRDs, unless there are objects of any of them; then they stay, and those that have objects are returned."""
+    left = [crd for crd in CRDS if tools.get("crd", crd) and tools.kubectl("get", crd, "--all-namespaces", "-o", "name").strip()]
+    if not left:
+        tools.kubectl("delete", "crd", "--ignore-not-found", *CRDS)
+    return left
+
+
 def own_kubeconfigs(name: str) -> frozenset[str]:
-    """Kubeconfigs of clusters that are the demo's own."""
+    """Kubeconfigs of the embedded cluster and of the kind cluster of this name."""
     try:
         embedded = {str(Cluster(name).kubeconfig)}
     except DevclusterError as error:

@@ -17,7 +17,7 @@ def make(image: recipe.Image, target: Path) -> None:
     if image.distroless:
         shape = ["--variant=extract", f"--include={','.join(DISTROLESS)}", f"--extract-hook={HOOK}"]
     else:
-        shape = ["--variant=minbase", f"--include={','.join([*PYTHON, *recipe.tools()])}", f"--customize-hook={FORGET}"]
+        shape = ["--variant=minbase", f"--include={','.join([*PYTHON, *recipe.tools(image)])}", f"--customize-hook={FORGET}"]
     run(
         [
             "mmdebstrap",

@@ -45,9 +45,9 @@ def build(names: Iterable[str], engine: str, steps: Steps, base_image: str | Non
     store = Store(cache_folder())
     with store.locked():
         if engine == "docker":
-            return {name: with_docker(recipe.IMAGES[name], store, steps, base_image) for name in names}
+            return {name: with_docker(recipe.ALL_IMAGES[name], store, steps, base_image) for name in names}
         machine = recipe.machine_named(platform.machine())
-        built = {name: with_buildah(recipe.IMAGES[name], machine, store, steps) for name in names}
+        built = {name: with_buildah(recipe.ALL_IMAGES[name], machine, store, steps) for name in names}
         if any(each.built != "nothing" for each in built.values()):
             store.forget_old()
         return built

@@ -78,6 +78,11 @@ IMAGES = {
         Image("mockapi", distroless=True, roots=("aiohttp", "orjson"), code=(Source("images/mockapi/mockapi", f"{CODE}/mockapi"),)),
     )
 }
+# Made only when a test asks for them by name.
+TEST_IMAGES = {
+    "sshserver": Image("sshserver", distroless=False, roots=(), code=(Source("tests/cluster/sshserver.py", f"{CODE}/sshserver.py"),)),
+}
+ALL_IMAGES = IMAGES | TEST_IMAGES
 
 
 @dataclass(frozen=True)
@@ -100,11 +105,11 @@ def dockerfile(image: Image) -> Path:
     return REPO / "images" / image.name / "Dockerfile"
 
 
-def tools() -> list[str]:
-    """Debian packages of the agent image, from its Dockerfile."""
-    found = re.search(r'^ARG PACKAGES="([^"]+)"$', dockerfile(IMAGES["agent"]).read_text(), flags=re.MULTILINE)
+def tools(image: Image) -> list[str]:
+    """Debian packages of an image that has a shell, from its Dockerfile."""
+    found = re.search(r'^ARG PACKAGES="([^"]+)"$', dockerfile(image).read_text(), flags=re.MULTILINE)
     if not found:
-        raise BuildError('images/agent/Dockerfile has no line `ARG PACKAGES="…"`, from which the base image is made.')
+        raise BuildError(f'images/{image.name}/Dockerfile has no line `ARG PACKAGES="…"`, from which the base image is made.')
     return found[1].split()
 
 
@@ -150,7 +155,7 @@ def code_files(image: Image) -> list[CodeFile]:
 def base_hash(image: Image, machine: Machine) -> str:
     """Names the root file system that buildah starts from."""
     shapers = {name: digest((Path(__file__).parent / name).read_bytes()) for name in ("base.py", "distroless.sh")}
-    return short_hash(["base", SUITE, machine.docker, image.distroless, [] if image.distroless else tools(), shapers])
+    return short_hash(["base", SUITE, machine.docker, image.distroless, [] if image.distroless else tools(image), shapers])
 
 
 def stem_hash(image: Image, machine: Machine, base: str) -> str:

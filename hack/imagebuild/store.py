@@ -136,7 +136,7 @@ class Store:
     def forget_old(self) -> None:
         """Keep the archives and stems of each image that were used last, and the layers of these stems."""
         long_ago = time.time() - IN_USE
-        for image in recipe.IMAGES:
+        for image in recipe.ALL_IMAGES:
             for pattern in (f"archives/{image}-*.delta.tar", f"archives/{image}-????????????.tar", f"stems/{image}-*.json"):
                 newest_first = sorted(self.root.glob(pattern), key=lambda file: file.stat().st_mtime, reverse=True)
                 for file in newest_first[KEPT:]:

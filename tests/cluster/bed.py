@@ -5,17 +5,27 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cluster.kube import Json, Kube
-from devcluster import Cluster
+from cluster.provision.interface import AnyCluster
 
 ROOT = Path(__file__).parents[2]
-SYSTEM, MOCK = "stint-system", "mock"
+SYSTEM, MOCK, GIT = "stint-system", "stint-test-mock", "stint-test-git"
+IMAGES = ("operator", "agent", "mockapi")
+VALUES = (
+    'controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]',
+    f'networkPolicy.sessions.extraEgress=[{{"to":[{{"namespaceSelector":{{"matchLabels":{{"kubernetes.io/metadata.name":"{GIT}"}}}}}}]}}]',
+)
+"""What is set in the chart for all tests: quick re-checks, and a way to the git server where NetworkPolicies are enforced."""
+OURS = {"stint-test": "true"}
+"""The label of namespaces that the tests made."""
+OURS_SELECTOR = "stint-test=true"
 KEY = "sk-test-the-one-true-key"
 MOCK_URL = f"http://mockapi.{MOCK}.svc:8080"
 
@@ -54,14 +64,10 @@ class Mock:
 class Bed:
     """Everything a test needs."""
 
-    cluster: Cluster
+    cluster: AnyCluster
     kube: Kube
     mock: Mock
     images: dict[str, str]
-
-    @property
-    def kubeconfig(self) -> Path:
-        return Path(self.cluster.kubeconfig)
 
     def helm(self, *arguments: str) -> str:
         return self._tool("helm", *arguments)
@@ -70,27 +76,29 @@ class Bed:
         return self._tool("kubectl", *arguments, stdin=stdin)
 
     def _tool(self, name: str, *arguments: str, stdin: str | None = None) -> str:
-        env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-        done = subprocess.run([str(Path(self.cluster.bin) / name), *arguments], input=stdin, text=True, capture_output=True, env=env, check=False)
+        env = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
+        done = subprocess.run([self.cluster.program(name), *arguments], input=stdin, text=True, capture_output=True, env=env, check=False)
         assert done.returncode == 0, f"{name} {' '.join(arguments)}: {done.stderr or done.stdout}"
         return done.stdout
 
     def install(self, *values: str) -> None:
         """Install or change Stint: the chart, as a user would."""
-        values = ('controller.nodeSelector={"kubernetes.io/hostname":"node1"}', *values)  # tests take node2 away
+        values = (f"controller.nodeSelector={json.dumps(self.cluster.node_selector)}", *values)
         sets = [part for value in values for part in ("--set-json", value)]
         for name in ("operator", "agent"):
-            repository, tag = self.images[name].rsplit(":", 1)
-            sets += ["--set-string", f"images.{name}.repository={repository},images.{name}.tag={tag}"]
-        self.helm(
-            "upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--create-namespace", "--wait", "--timeout", "120s", *sets
-        )
+            sets += [part for field, value in chart_values(self.images[name]).items() for part in ("--set-string", f"images.{name}.{field}={value}")]
+        self.ensure_namespace(SYSTEM)
+        self.helm("upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--wait", "--timeout", "120s", *sets)
+
+    def ensure_namespace(self, name: str) -> None:
+        """A namespace that goes with all else that the tests made."""
+        if self.kube.find("Namespace", "", name) is None:
+            self.kube.create(own_namespace(name))
 
     def namespace(self, secret: bool = True) -> str:
         """A namespace of its own that enforces Pod Security `restricted`."""
         name = f"t-{uuid.uuid4().hex[:8]}"
-        labels = {"pod-security.kubernetes.io/enforce": "restricted", "stint-test": "true"}
-        self.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+        self.kube.create(own_namespace(name, {"pod-security.kubernetes.io/enforce": "restricted"}))
         if secret:
             self.kube.create(
                 {
@@ -101,10 +109,14 @@ class Bed:
         return name
 
 
-def build_images() -> dict[str, tuple[str, Path]]:
-    """Name → reference and archive; takes a second when nothing changed."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "hack/images.py"), "build"], stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT
-    )  # fmt: skip
-    assert done.returncode == 0, "the images could not be built; see above"
-    return {name: (built["reference"], Path(built["archive"])) for name, built in json.loads(done.stdout).items()}
+def chart_values(reference: str) -> dict[str, str]:
+    """An image as the chart wants it. A colon may also stand before a registry's port, so only one after the last slash ends the name."""
+    path, _, digest = reference.partition("@")
+    folder, slash, last = path.rpartition("/")
+    name, _, tag = last.partition(":")
+    return {"repository": f"{folder}{slash}{name}", "tag": tag or "latest", "digest": digest}
+
+
+def own_namespace(name: str, labels: Mapping[str, str] = MappingProxyType({})) -> Json:
+    """The manifest of a namespace that the tests may remove with all that is in it."""
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**OURS, **labels}}}

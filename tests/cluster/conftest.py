@@ -1,6 +1,6 @@
-"""One cluster for all tests: two real nodes, Stint from its chart, the mock API.
+"""One cluster for all tests: Stint from its chart, and the mock API in the model's place. `provision` has the three sorts of cluster.
 
-`STINT_TEST_CLUSTER=NAME` uses a cluster of that name, and keeps it.
+`STINT_TEST_CLUSTER=NAME` uses the embedded cluster of that name, and keeps it.
 """
 
 from __future__ import annotations
@@ -10,42 +10,62 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from cluster.bed import MOCK, MOCK_URL, ROOT, SYSTEM, Bed, Mock, build_images
+from cluster.bed import IMAGES, MOCK, MOCK_URL, ROOT, SYSTEM, VALUES, Bed, Mock
 from cluster.describe import describe
 from cluster.kube import Kube
-from devcluster import Cluster
+from cluster.provision.choice import chosen, cluster_of, workers
+from cluster.provision.embedded import Embedded
+from cluster.provision.interface import AnyCluster
+from cluster.provision.selection import MARKERS, Selection
+from demonstration.errors import CannotRunHere, DemoError
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(Selection(chosen, os.environ))
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    try:
+        return workers(chosen(), os.cpu_count() or 1, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except DemoError as error:
+        raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """A cluster with two nodes."""
-    kept = os.environ.get("STINT_TEST_CLUSTER")
-    cluster = Cluster(kept or "stint-test")
-    cluster.up(nodes=2)
-    yield cluster
-    if not kept:
-        cluster.down()
+def cluster(pytestconfig: pytest.Config) -> Iterator[AnyCluster]:
+    """The cluster, up."""
+    found = cluster_of(chosen(), os.environ, pytestconfig)
+    try:
+        found.start()
+    except CannotRunHere as error:
+        pytest.exit(str(error), returncode=error.exit_code)
+    yield found
+    found.remove()
+
+
+@pytest.fixture
+def embedded(cluster: AnyCluster) -> Embedded:
+    """The cluster, for tests that are marked `embedded`."""
+    assert isinstance(cluster, Embedded), "a test that uses this fixture needs the mark @pytest.mark.embedded(reason)"
+    return cluster
 
 
 @pytest.fixture(scope="session")
-def bed(cluster: Cluster) -> Iterator[Bed]:
+def bed(cluster: AnyCluster) -> Iterator[Bed]:
     """The cluster with everything installed."""
-    images = build_images()
-    for _, archive in images.values():
-        cluster.load(archive)
+    images = cluster.images(IMAGES)
     kube = Kube(cluster.kubeconfig)
-    bed = Bed(cluster, kube, Mock(kube), {name: reference for name, (reference, _) in images.items()})
+    bed = Bed(cluster, kube, Mock(kube), images)
     manifest = (ROOT / "images/mockapi/deploy.yaml").read_text()
-    bed.kubectl("create", "namespace", MOCK, "--dry-run=client", "-o", "yaml")
-    if kube.find("Namespace", "", MOCK) is None:
-        kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MOCK}})
+    bed.ensure_namespace(MOCK)
     bed.kubectl("apply", "-n", MOCK, "-f", "-", stdin=manifest.replace("MOCKAPI_IMAGE", bed.images["mockapi"]))
-    pinned = {"spec": {"template": {"spec": {"nodeSelector": {"kubernetes.io/hostname": "node1"}}}}}  # tests take node2 away
-    kube.patch("Deployment", MOCK, "mockapi", pinned)
+    kube.patch("Deployment", MOCK, "mockapi", {"spec": {"template": {"spec": {"nodeSelector": cluster.node_selector}}}})
     # A node that is not ready for a moment (tests stop the API server) must not make the model unreachable: that would be another test.
     kube.patch("Service", MOCK, "mockapi", {"spec": {"publishNotReadyAddresses": True}})
-    bed.kubectl("rollout", "status", "-n", MOCK, "deployment/mockapi", "--timeout=60s")
-    bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
+    bed.kubectl("rollout", "status", "-n", MOCK, "deployment/mockapi", "--timeout=180s")
+    bed.install(*VALUES)
     bed.kubectl("apply", "-f", "-", stdin=PROVIDER)
     yield bed
     kube.close()
@@ -63,7 +83,9 @@ PROVIDER = f"""
 apiVersion: stint.dev/v1alpha1
 kind: ModelProvider
 metadata: {{name: default, namespace: {SYSTEM}}}
-spec: {{endpoint: {{baseURL: "{MOCK_URL}"}}}}
+spec:
+  endpoint: {{baseURL: "{MOCK_URL}"}}
+  network: {{inCluster: {{namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {MOCK}}}}}, port: 8080}}}}
 """
 
 

@@ -20,6 +20,8 @@ import aiohttp
 from aiohttp import web
 from kubernetes import client, config
 
+from cluster.kube import credential
+
 WRITES = ("POST", "PATCH", "PUT", "DELETE")
 PASSED_ON = ("Content-Type", "Accept", "User-Agent")
 
@@ -60,7 +62,8 @@ class KillingProxy:
 
     async def _start(self) -> int:
         tls = ssl.create_default_context(cafile=self._target.ssl_ca_cert)
-        tls.load_cert_chain(str(self._target.cert_file), self._target.key_file)
+        if self._target.cert_file:
+            tls.load_cert_chain(self._target.cert_file, self._target.key_file)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=tls, limit=0), auto_decompress=False)
         app = web.Application(client_max_size=4 * 2**20)
         app.router.add_route("*", "/{path:.*}", self._handle)
@@ -73,6 +76,10 @@ class KillingProxy:
     async def _stop(self) -> None:
         await self._session.close()
         await self._runner.cleanup()
+        left = asyncio.all_tasks() - {asyncio.current_task()}  # of connections whose operator was killed
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     def _kill(self) -> None:
         assert self.operator is not None
@@ -89,7 +96,7 @@ class KillingProxy:
         if times == 1:
             self._kill()
             raise web.HTTPServiceUnavailable
-        headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers}
+        headers = {key: request.headers[key] for key in PASSED_ON if key in request.headers} | credential(self._target)
         async with self._session.request(request.method, self._target.host + request.path_qs, data=body or None, headers=headers) as answer:
             if times == 2:
                 await answer.read()

@@ -51,18 +51,19 @@ class Kube:
         config.load_kube_config(str(kubeconfig), client_configuration=found)  # type: ignore[no-untyped-call]
         self._host = found.host
         self._pool = urllib3.PoolManager(ca_certs=found.ssl_ca_cert, cert_file=found.cert_file, key_file=found.key_file, maxsize=8)
-        settings: dict[str, Any] = dict(found.auth_settings())
-        self._headers = {setting["key"]: setting["value"] for setting in settings.values()}
-        if user:
-            self._headers["Impersonate-User"] = user
+        self._found = found
+        self._impersonation = {"Impersonate-User": user} if user else {}
 
     def close(self) -> None:
         self._pool.clear()
 
+    def _headers(self) -> dict[str, str]:
+        return {**credential(self._found), **self._impersonation}
+
     def raw(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> urllib3.BaseHTTPResponse:
         """One request; the answer as it comes."""
         data = None if body is None else json.dumps(body)
-        return self._pool.request(method, self._host + path, body=data, headers={**self._headers, "Content-Type": content_type}, timeout=300.0)
+        return self._pool.request(method, self._host + path, body=data, headers={**self._headers(), "Content-Type": content_type}, timeout=300.0)
 
     def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Json:
         answer = self.raw(method, path, body, content_type)
@@ -129,16 +130,33 @@ class Kube:
         brief = {"status": last.get("status"), "deletionTimestamp": last.get("metadata", {}).get("deletionTimestamp")}
         raise AssertionError(f"{kind} {namespace}/{name} did not get there within {seconds} s; last seen: {json.dumps(brief, indent=1)[:4000]}")
 
+    def each(self, kind: str, namespace: str, condition: Callable[[Json], Any], count: int, seconds: float) -> set[str]:
+        """The names of objects that have fulfilled a condition: so many, or fewer when the time is up."""
+        found: set[str] = set()
+        with self._watch(kind, namespace, "", "0", seconds) as events:
+            for event in events:
+                if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"]):
+                    found.add(event["object"]["metadata"]["name"])
+                if len(found) >= count:
+                    break
+        return found
+
     @contextmanager
     def _watch(self, kind: str, namespace: str, name: str, version: str, seconds: float) -> Iterator[Iterator[Json]]:
         query = f"?watch=1&resourceVersion={version}&timeoutSeconds={max(1, int(seconds))}" + (f"&fieldSelector=metadata.name={name}" if name else "")
         answer = self._pool.request(
-            "GET", self._host + self.path(kind, namespace) + query, headers=self._headers, preload_content=False, timeout=max(1.0, seconds) + 5
+            "GET", self._host + self.path(kind, namespace) + query, headers=self._headers(), preload_content=False, timeout=max(1.0, seconds) + 5
         )
         try:
             yield (json.loads(line) for line in _lines(answer))
         finally:
             answer.close()
+
+
+def credential(found: client.Configuration) -> dict[str, str]:
+    """The header with the token, if that is what the kubeconfig has; asked for each time, because a token that a program hands out expires."""
+    settings: dict[str, Any] = dict(found.auth_settings())
+    return {setting["key"]: setting["value"] for setting in settings.values()}
 
 
 def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from cluster.bed import own_namespace
 from cluster.kube import MERGE, Kube
 from cluster.manifests import Case, Manifest, Update, merged, table
 from stint.api.status import SessionStatus
@@ -69,7 +70,7 @@ def api(request: pytest.FixtureRequest) -> Iterator[API]:
     given = os.environ.get("STINT_TEST_KUBECONFIG")
     kube: Kube = Kube(Path(given)) if given else request.getfixturevalue("bed").kube
     found = API(kube)
-    answer = found.send("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": found.namespace}})
+    answer = found.send("POST", "/api/v1/namespaces", own_namespace(found.namespace))
     assert answer.accepted, answer.message
     yield found
     found.send("DELETE", found.objects("AgentSession"))

@@ -10,9 +10,12 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from cluster.bed import MOCK, ROOT, SYSTEM, Bed
 from cluster.killing_proxy import KillingProxy
 from cluster.kube import Json
+from cluster.provision.embedded import Embedded
 from cluster.sessions import assert_billed_what_was_served, change, durable, finished, over, script, session, talk
 
 
@@ -68,12 +71,13 @@ def test_a_pod_deleted_while_the_operator_is_down_is_billed_from_the_journal(bed
     assert usage["outputTokens"] >= served["usage"]["outputTokens"]
 
 
-def test_an_api_server_that_stands_still_for_a_minute_costs_nothing_but_time(bed: Bed, namespace: str) -> None:
+@pytest.mark.embedded("it stops the API server")
+def test_an_api_server_that_stands_still_for_a_minute_costs_nothing_but_time(bed: Bed, namespace: str, embedded: Embedded) -> None:
     items = [bed.kube.create(session(namespace, f"still-{n}", script({"text": f"answer {n}"}))) for n in range(5)]
-    bed.cluster.signal("kube-apiserver", signal.SIGSTOP)
+    embedded.machine.signal("kube-apiserver", signal.SIGSTOP)
     wake = threading.Event()
     wake.wait(60)  # the minute itself is what is tested
-    bed.cluster.signal("kube-apiserver", signal.SIGCONT)
+    embedded.machine.signal("kube-apiserver", signal.SIGCONT)
     bed.kube.until("Deployment", MOCK, "mockapi", lambda one: one["status"].get("availableReplicas") == 1, 120)
     for item in items:
         done = finished(bed, item, 120)
@@ -102,7 +106,7 @@ def test_killed_at_every_write_the_session_still_ends_right_and_once(bed: Bed, n
     fault = {"fault": {"status": 529, "headers": {"x-should-retry": "false"}, "times": 1}, "text": "survived"}
     item = bed.kube.create(durable(namespace, "survivor", script(fault), retry={"limit": 1, "backoff": {"initial": "1s"}}, suspend=True))
     scale(bed, 0)
-    proxy = KillingProxy(bed.kubeconfig, tmp_path)
+    proxy = KillingProxy(bed.cluster.kubeconfig, tmp_path)
     environment = {
         **os.environ, "KUBECONFIG": str(proxy.kubeconfig), "PYTHONPATH": str(ROOT / "operator"), "STINT_PORT": "0",
         "STINT_AGENT_IMAGE": bed.images["agent"], "STINT_GATEWAY_IMAGE": bed.images["operator"], "STINT_SYSTEM_NAMESPACE": SYSTEM,

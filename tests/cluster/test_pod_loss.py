@@ -9,6 +9,7 @@ import pytest
 
 from cluster.bed import Bed
 from cluster.kube import Json
+from cluster.provision.embedded import Embedded
 from cluster.sessions import SLEEP, assert_billed_what_was_served, durable, finished, ready, script, session, talk, waiting
 
 VERIFY_FIRST = "repeat it only if it did not happen"
@@ -79,27 +80,29 @@ def test_a_force_deleted_ephemeral_pod_counts_as_its_whole_limit(bed: Bed, names
 
 
 @pytest.fixture
-def second_node(bed: Bed) -> Iterator[str]:
-    """node2 for this test alone; switched on again afterwards."""
-    yield "node2"
-    bed.cluster.start_node("node2")
-    bed.kube.patch("Node", "", "node2", {"spec": {"taints": None}})
-    bed.kube.until("Node", "", "node2", ready, 60)
+def spare_node(bed: Bed, embedded: Embedded) -> Iterator[str]:
+    """A node for this test alone; switched on again afterwards."""
+    name = embedded.spare_node
+    yield name
+    embedded.machine.start_node(name)
+    bed.kube.patch("Node", "", name, {"spec": {"taints": None}})
+    bed.kube.until("Node", "", name, ready, 60)
 
 
-def test_a_lost_node_is_named_and_its_session_goes_on_elsewhere(bed: Bed, namespace: str, second_node: str) -> None:
+@pytest.mark.embedded("it cuts the power of a node, and needs volumes that every node can see")
+def test_a_lost_node_is_named_and_its_session_goes_on_elsewhere(bed: Bed, namespace: str, embedded: Embedded, spare_node: str) -> None:
     name = f"lost-{uuid.uuid4().hex[:6]}"
     prompt = script({"tool": "Bash", "input": {"command": SLEEP, "timeout": 600000}}, {"text": "went on"})
-    preferred = {"weight": 100, "preference": {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [second_node]}]}}
+    preferred = {"weight": 100, "preference": {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [spare_node]}]}}
     affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}}
     item = bed.kube.create(durable(namespace, name, prompt, podTemplate={"affinity": affinity}))
     bed.mock.requests(talk(item), at_least=1)
     pod = bed.kube.until("Pod", namespace, f"{name}-1", ready)
-    assert pod["spec"]["nodeName"] == second_node
-    bed.cluster.kill_node(second_node)
+    assert pod["spec"]["nodeName"] == spare_node
+    embedded.machine.kill_node(spare_node)
     waiting(bed, item, "NodeLost", 180)
     assert [one["metadata"]["name"] for one in bed.kube.list("Pod", namespace)] == [f"{name}-1"]
     taint = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
-    bed.kube.patch("Node", "", second_node, {"spec": {"taints": [taint]}})
+    bed.kube.patch("Node", "", spare_node, {"spec": {"taints": [taint]}})
     done = assert_resumed(bed, item, seconds=120)
     assert_billed_what_was_served(bed, done)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bed import Bed
+from cluster.bed import GIT, Bed, own_namespace
 from cluster.gitserver import TOKEN
 from cluster.kube import Json
 from cluster.sessions import finished, ready, reason, script, session, talk
 
-PLACE = "git-server"
-URL = f"http://git.{PLACE}.svc:8080"
+URL = f"http://git.{GIT}.svc:8080"
+DECOY = "git-token-of-nobody"
 TRAP = "/workspace/sprung"
 HOSTILE = {
     ".claude/settings.json": json.dumps(
@@ -37,11 +37,11 @@ HOSTILE = {
 @pytest.fixture(scope="module")
 def git(bed: Bed) -> Iterator[str]:
     """The URL of a git server in the cluster."""
-    repositories = {"open": {"file.txt": "from the repository"}, "private": {"secret.txt": "for members"}, "hostile": HOSTILE}
+    repositories = {"open": {"file.txt": "from the repository"}, "private": {"secret.txt": "for members", "decoy.txt": DECOY}, "hostile": HOSTILE}
     data = {"gitserver.py": (Path(__file__).parent / "gitserver.py").read_text(), "repositories.json": json.dumps(repositories)}
     hardened = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
-    meta = {"namespace": PLACE, "labels": {"app": "git"}}
-    bed.kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
+    meta = {"namespace": GIT, "labels": {"app": "git"}}
+    bed.kube.create(own_namespace(GIT))
     bed.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "git", **meta}, "data": data})
     container = {
         "name": "git", "image": bed.images["agent"], "command": ["python3", "/srv/gitserver.py", "/srv/repositories.json"],
@@ -51,10 +51,10 @@ def git(bed: Bed) -> Iterator[str]:
     spec = {"containers": [container], "volumes": [{"name": "srv", "configMap": {"name": "git"}}], "terminationGracePeriodSeconds": 1}
     bed.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "git", **meta}, "spec": spec})
     service = {"selector": {"app": "git"}, "ports": [{"port": 8080}]}
-    bed.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "git", "namespace": PLACE}, "spec": service})
-    bed.kube.until("Pod", PLACE, "git", ready)
+    bed.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "git", "namespace": GIT}, "spec": service})
+    bed.kube.until("Pod", GIT, "git", ready)
     yield URL
-    bed.kube.delete("Namespace", "", PLACE)
+    bed.kube.delete("Namespace", "", GIT)
 
 
 def working_on(repository: Json, namespace: str, name: str, prompt: str) -> Json:
@@ -75,13 +75,16 @@ def test_a_token_opens_a_private_repository_and_stays_out_of_the_agents_sight(be
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git", "namespace": namespace}}
     bed.kube.create({**secret, "stringData": {"token": TOKEN}})
     look = shell(
-        "cat secret.txt .git/config; git remote -v; env; find / -xdev -type f -size -8k -newer /etc/passwd 2>/dev/null | xargs cat 2>/dev/null; true"
+        "cat secret.txt; { env; cat .git/config; find /run /var /home /tmp /workspace -type f -size -64k | xargs -r cat; "
+        "find / -xdev -type f -size -64k -newer /etc/passwd | xargs -r cat; } 2>/dev/null | grep -a 'git-token[-]of'; true"
     )
     steps = (look, {"expect": "for members", "text": "read", "else": {"text": "missing"}})
     repository = {"url": f"{git}/private.git", "secretRef": {"name": "git"}}
     done = finished(bed, bed.kube.create(working_on(repository, namespace, "member", script(*steps))))
     assert done["status"]["result"]["text"] == "read", done["status"]
-    assert TOKEN not in bed.kube.logs(namespace, "member-1", "agent")
+    seen = bed.kube.logs(namespace, "member-1", "agent")
+    assert DECOY in seen, "the agent did not look everywhere"
+    assert TOKEN not in seen
 
 
 def test_a_clone_that_fails_says_why(bed: Bed, namespace: str, git: str) -> None:

@@ -8,14 +8,15 @@ from cluster.bed import KEY, SYSTEM, Bed
 from cluster.kube import Json
 from cluster.sessions import assert_billed_what_was_served, durable, finished, script, session, talk
 
+DECOY = "sk-test-the-one-decoy"
 LOOK_EVERYWHERE = r"""
-env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\0' '\n';
+{ env; cat /proc/*/environ /proc/*/cmdline 2>/dev/null | tr '\0' '\n';
 find / -xdev -path /usr -prune -o -readable -type f -size -64k -print 2>/dev/null | head -2000 | xargs -r cat 2>/dev/null;
 find /run /var /home /tmp /workspace -type f 2>/dev/null | xargs -r cat 2>/dev/null;
-ls -la /run/stint /run/stint/credential /var/lib/stint/meter 2>&1;
 for p in 8787 8788; do for f in "" report stint/credential; do curl -s -m 3 http://127.0.0.1:$p/$f; done; done;
-ls /var/run/secrets/kubernetes.io/serviceaccount 2>&1; true
+} | grep -a 'sk-test[-]the-one'; true
 """
+"""Prints keys only: of a long output the CLI keeps the beginning. The pattern does not match itself, wherever the prompt lies."""
 
 
 def shell(command: str) -> Json:
@@ -35,11 +36,12 @@ def everything_said(bed: Bed, item: Json) -> str:
 
 
 def test_an_agent_that_looks_everywhere_finds_no_credential(bed: Bed, namespace: str) -> None:
-    item = bed.kube.create(session(namespace, "spy", script(shell(LOOK_EVERYWHERE), {"text": "found nothing"})))
+    workspace = {"ephemeral": True, "files": [{"path": "decoy", "content": f"{DECOY}\n"}]}
+    item = bed.kube.create(session(namespace, "spy", script(shell(LOOK_EVERYWHERE), {"text": "found nothing"}), workspace=workspace))
     done = finished(bed, item)
     assert done["status"]["phase"] == "Succeeded", done["status"]
     log = bed.kube.logs(namespace, "spy-1", "agent")
-    assert "STINT" in log or "stint" in log  # it did look
+    assert DECOY in log, "the agent did not look everywhere"
     assert KEY not in everything_said(bed, item)
 
 
@@ -93,11 +95,14 @@ def test_the_api_is_closed_to_what_is_not_metered(bed: Bed, namespace: str) -> N
 
 def test_a_changed_key_reaches_a_running_session(bed: Bed, namespace: str) -> None:
     gate = f"rotate-{namespace}"
-    turns = [shell("python3 -c 'import time; time.sleep(2)'") for _ in range(12)]  # kubelet refreshes mounted Secrets when it syncs the pod
+    turns = [shell("python3 -c 'import time; time.sleep(2)'") for _ in range(12)]
     item = bed.kube.create(session(namespace, "rotated", script({"until": {"gate": gate}, **turns[0]}, *turns, {"text": "done"})))
     bed.mock.wait_at_gate(gate)
     bed.kube.patch("Secret", namespace, "anthropic", {"stringData": {"api-key": "sk-test-another-key"}})
     bed.mock.open_gate(gate)
+    for turn in range(2, len(turns)):
+        bed.mock.requests(talk(item), at_least=turn)
+        bed.kube.patch("Pod", namespace, "rotated-1", {"metadata": {"annotations": {"turn": str(turn)}}})  # the kubelet syncs a pod that changes
     done = finished(bed, item, 120)
     assert done["status"]["attempt"] == 1
     used = [request["credential"] for request in bed.mock.requests(talk(item))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.bed import SYSTEM, Bed
+from cluster.bed import SYSTEM, VALUES, Bed
 from cluster.sessions import finished, script, session
 
 
@@ -18,4 +18,4 @@ def test_uninstalling_releases_finalizers_and_keeps_sessions(bed: Bed, namespace
         assert bed.kube.find("Deployment", SYSTEM, "stint-controller") is None
     finally:
         bed.kube.patch("AgentSession", namespace, "kept", {"metadata": {"finalizers": None}})
-        bed.install('controller.extraEnv=[{"name":"STINT_REFERENCE_RECHECK_SECONDS","value":"2"}]')
+        bed.install(*VALUES)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cluster.bed import KEY, MOCK, MOCK_URL, SYSTEM, Bed, Mock, build_images
+from cluster.bed import IMAGES, KEY, MOCK, MOCK_URL, SYSTEM, Bed, Mock
 from cluster.kube import Kube
+from cluster.provision.embedded import Embedded
 from devcluster import Cluster
 from perf.bed import IDLE
-from perf.benchmark import CannotMeasure, say
+from perf.benchmark import say
 from perf.controller import ROOT
 from perf.manifests import Json
 
@@ -27,15 +27,13 @@ class RealBed:
 
     def __init__(self, name: str) -> None:
         self.cluster = Cluster(name, quiet=True)
+        self._place = Embedded(self.cluster, nodes=1)
 
     def __enter__(self) -> Self:
-        images = build_images()
-        if any(not archive.exists() for _, archive in images.values()):
-            raise CannotMeasure("real pods need image archives, which only buildah makes: install buildah, as root on Linux")
         self.cluster.down()
-        self.cluster.up(nodes=1)
+        self._place.start()
         try:
-            self._furnish(images)
+            self._furnish()
         except BaseException:
             self.cluster.down()
             raise
@@ -45,11 +43,10 @@ class RealBed:
         self.bed.kube.close()
         self.cluster.down()
 
-    def _furnish(self, images: dict[str, tuple[str, Path]]) -> None:
-        for _, archive in images.values():
-            self.cluster.load(archive)
+    def _furnish(self) -> None:
+        images = self._place.images(IMAGES)
         kube = Kube(self.cluster.kubeconfig)
-        self.bed = bed = Bed(self.cluster, kube, Mock(kube), {name: reference for name, (reference, _) in images.items()})
+        self.bed = bed = Bed(self._place, kube, Mock(kube), images)
         kube.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MOCK}})
         manifest = (ROOT / "images/mockapi/deploy.yaml").read_text().replace("MOCKAPI_IMAGE", bed.images["mockapi"])
         bed.kubectl("apply", "-n", MOCK, "-f", "-", stdin=manifest)

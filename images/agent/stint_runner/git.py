@@ -35,6 +35,12 @@ esac
 
 DEFAULT_USERNAME = "x-access-token"
 
+_EXPLAINED = {
+    "Host key verification failed": "the server's host key is not in known_hosts of the Secret (workspace.git.secretRef)",
+    "Permission denied (publickey": "the server does not accept ssh-privatekey of the Secret (workspace.git.secretRef)",
+}
+"""What ssh says, and what that means for whoever wrote the session."""
+
 
 @dataclass(frozen=True)
 class Access:
@@ -56,7 +62,7 @@ def credentials(auth: str, paths: Paths) -> Iterator[Access]:
         elif auth == "SSHKey":
             yield _ssh_key(folder, paths)
         else:
-            yield Access({"GIT_SSH_COMMAND": _ssh("StrictHostKeyChecking=accept-new", f"UserKnownHostsFile={folder}/known_hosts")})
+            yield Access({"GIT_SSH_COMMAND": _ssh("UserKnownHostsFile=/dev/null")})
     finally:
         remove(folder)
 
@@ -81,7 +87,7 @@ class Runner:
             raise Failed(CLONE_FAILED, failure)
 
     def try_run(self, *arguments: str) -> str | None:
-        """None when git succeeded, else the end of what it said."""
+        """None when git succeeded, else the end of what it said, after a sentence on the cause where that is known."""
         settings = [part for key, value in _SETTINGS.items() for part in ("-c", f"{key}={value}")]
         try:
             done = subprocess.run(
@@ -96,10 +102,17 @@ class Runner:
             raise Failed(CLONE_FAILED, f"git cannot be started: {error.strerror}") from None
         if done.returncode == 0:
             return None
-        said = done.stderr.decode("utf-8", "replace").strip() or f"git ended with {done.returncode}"
+        said = done.stderr.decode("utf-8", "replace").replace("\r", "").strip() or f"git ended with {done.returncode}"
         for secret in self._secrets:
             said = said.replace(secret, "***")
-        return said[-800:]
+        cause = next((f"{cause}: " for sign, cause in _EXPLAINED.items() if sign in said), "")
+        return cause + _end(said)
+
+
+def _end(said: str, length: int = 800) -> str:
+    """The last lines, as many as fit; of a single long line its end."""
+    end = said[-length:]
+    return end if len(said) <= length else end.partition("\n")[2] or end
 
 
 def _token(folder: str, paths: Paths) -> Access:
@@ -116,15 +129,13 @@ def _token(folder: str, paths: Paths) -> Access:
 
 def _ssh_key(folder: str, paths: Paths) -> Access:
     key = _private(folder, "key", _read(paths, "ssh-privatekey") + "\n")
-    known_hosts = _read(paths, "known_hosts", "")
-    hosts = _private(folder, "known_hosts", known_hosts and known_hosts + "\n")
-    checking = "yes" if known_hosts else "accept-new"
-    options = (f"StrictHostKeyChecking={checking}", f"UserKnownHostsFile={hosts}", "IdentitiesOnly=yes")
-    return Access({"GIT_SSH_COMMAND": _ssh(*options, key=key)})
+    hosts = _private(folder, "known_hosts", _read(paths, "known_hosts", "") + "\n")
+    return Access({"GIT_SSH_COMMAND": _ssh(f"UserKnownHostsFile={hosts}", "IdentitiesOnly=yes", key=key)})
 
 
 def _ssh(*options: str, key: str | None = None) -> str:
-    always = ("BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
+    """The command for ssh. Every pod meets every server for the first time, so a host key that was not given beforehand is never accepted."""
+    always = ("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=15", "ServerAliveInterval=15", "ServerAliveCountMax=4")
     words = ["ssh", "-F", "/dev/null", *(() if key is None else ("-i", key))]
     return " ".join([*words, *(part for option in (*always, *options) for part in ("-o", option))])
 

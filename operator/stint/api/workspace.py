@@ -87,7 +87,7 @@ class Git(Model):
     depth: Annotated[int, integer(0, 1_000_000)] | None = Field(None, description="How many commits of history to fetch; 0 fetches all. Default 1.")
     secret_ref: LocalReference | None = Field(
         None,
-        description="Secret with token (and optionally username) for https, or ssh-privatekey (and optionally known_hosts) for ssh.",
+        description="Secret with token (and optionally username) for https, or ssh-privatekey and known_hosts for ssh.",
     )
 
 

@@ -32,7 +32,8 @@ class WorkQueue:
         self._changed: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._failures: dict[Key, int] = {}
-        self._arrived = asyncio.Event()
+        self._free = asyncio.Semaphore(0)
+        """One permit for each key in line: a key wakes one worker and not all of them."""
 
     def __len__(self) -> int:
         return len(self._line) + len(self._bookkeeping)
@@ -46,7 +47,7 @@ class WorkQueue:
             (self._bookkeeping if bookkeeping else self._line).append(key)
             if bookkeeping:
                 self._second.add(key)
-            self._arrived.set()
+            self._free.release()
         elif not bookkeeping and key in self._second:  # a user's change does not wait behind news of pods
             self._second.discard(key)
             self._bookkeeping.remove(key)
@@ -59,9 +60,7 @@ class WorkQueue:
 
     async def take(self) -> Key:
         """The next key; the caller must give it back with `done`."""
-        while not self._line and not self._bookkeeping:
-            self._arrived.clear()
-            await self._arrived.wait()
+        await self._free.acquire()
         self._taken += 1
         second = self._bookkeeping and (not self._line or self._taken % TURNS == 0)
         key = (self._bookkeeping if second else self._line).popleft()

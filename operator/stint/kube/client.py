@@ -72,7 +72,7 @@ class KubeClient:
         return await self._json("DELETE", resource.path(namespace, name), body)
 
     async def pages(
-        self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 500
+        self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 100
     ) -> AsyncIterator[tuple[list[Json], str]]:
         """Pages of a collection: (items, resourceVersion of the list)."""
         token = ""

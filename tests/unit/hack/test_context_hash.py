@@ -123,6 +123,15 @@ def test_another_tool_makes_another_base_for_the_agent_only(checkout: Path) -> N
     assert {name for name, image in recipe.IMAGES.items() if recipe.base_hash(image, MACHINE) != bases[name]} == {"agent"}
 
 
+def test_an_image_for_tests_has_tools_of_its_own_and_is_no_part_of_stint(checkout: Path) -> None:
+    image = recipe.TEST_IMAGES["sshserver"]
+    (checkout / "images/sshserver").mkdir()
+    recipe.dockerfile(image).write_text('ARG PACKAGES="git openssh-server"\n')
+    assert recipe.tools(image) == ["git", "openssh-server"]
+    assert recipe.base_hash(image, MACHINE) != recipe.base_hash(recipe.IMAGES["agent"], MACHINE)
+    assert image.name not in recipe.IMAGES
+
+
 def test_a_dependency_changes_the_images_that_hold_it(checkout: Path) -> None:
     before = tags()
     (checkout / "requirements.lock").write_text(LOCK.replace("1.45.2", "1.45.3"))

@@ -19,7 +19,7 @@ MACHINE = recipe.machine_named("x86_64")
 
 def test_an_image_that_does_not_exist_is_named_with_those_that_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert images.main(["stage", "operater"]) == 1
-    assert capsys.readouterr().err == "images: There is no image operater: the images are operator, agent, mockapi.\n"
+    assert capsys.readouterr().err == "images: There is no image operater: the images are operator, agent, mockapi, and for tests sshserver.\n"
 
 
 def test_the_image_with_the_cli_is_never_pushed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ async def test_a_collection_is_read_page_by_page(client: KubeClient, server: Ser
 async def test_a_collection_of_one_page_is_asked_for_once(client: KubeClient, server: Server) -> None:
     server.answer(document({"items": [], "metadata": {"resourceVersion": "9"}}))
     assert await paged(client, namespace="team-a") == [([], "9")]
-    assert [(asked.path, asked.query) for asked in server.asked] == [("/api/v1/namespaces/team-a/pods", {"limit": "500"})]
+    assert [(asked.path, asked.query) for asked in server.asked] == [("/api/v1/namespaces/team-a/pods", {"limit": "100"})]
 
 
 async def test_a_watch_begins_after_a_version_and_asks_for_bookmarks(client: KubeClient, server: Server) -> None:

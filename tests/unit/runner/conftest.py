@@ -1,4 +1,4 @@
-"""A pod with a gateway, for each test its own."""
+"""A pod with a gateway, and a repository, for each test its own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from unit.runner.gitserver import Repository
 from unit.runner.kit import FakeGateway, Pod
 
 
@@ -16,3 +17,11 @@ async def pod(tmp_path: Path) -> AsyncIterator[Pod]:
     server = await gateway.serve()
     yield Pod(tmp_path / "pod", gateway)
     server.close()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    (tmp_path / "served").mkdir()
+    repository = Repository(tmp_path / "served/repo.git")
+    repository.fill(tmp_path / "scratch")
+    return repository

@@ -4,46 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stint_runner.clone import allowed_protocol, check_ref
 from stint_runner.errors import Failed
+from unit.runner.cloning import clone, secret
 from unit.runner.gitserver import GitServer, Repository, git, serving
-from unit.runner.kit import Ended, Pod
-
-FAKE_SSH = """#!/bin/sh
-echo "$@" > "{record}"
-while [ $# -gt 1 ]; do [ "$1" = -i ] && cat "$2" > "{record}.key"; shift; done
-exec sh -c "$1"
-"""
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    (tmp_path / "served").mkdir()
-    repository = Repository(tmp_path / "served/repo.git")
-    repository.fill(tmp_path / "scratch")
-    return repository
+from unit.runner.kit import Pod
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[GitServer]:
     with serving(GitServer(tmp_path / "served")) as server:
         yield server
-
-
-async def clone(pod: Pod, url: str, **changes: Any) -> Ended:
-    pod.environ = {"STINT_ALLOW_HTTP": "1", **pod.environ}
-    return await pod.run("clone", git={"url": url, "ref": None, "depth": 1, "auth": "None", **changes})
-
-
-def secret(pod: Pod, **keys: str) -> None:
-    folder = pod.root / "run/stint/git"
-    folder.mkdir()
-    for name, value in keys.items():
-        (folder / name.replace("_", "-" if name.startswith("ssh") else "_")).write_text(value)
 
 
 def left_over(pod: Pod) -> list[str]:
@@ -145,23 +119,6 @@ async def test_a_wrong_token_fails_and_is_not_repeated(pod: Pod, repository: Rep
     assert "Authentication failed" in ended.message["error"]["message"]
     assert "wr0ng" not in ended.message["error"]["message"] + ended.errors
     assert server.users[-1] == "me"
-
-
-async def test_an_ssh_key_is_handed_to_ssh_alone(pod: Pod, repository: Repository, tmp_path: Path) -> None:
-    record, tools = tmp_path / "ssh-arguments", tmp_path / "tools"
-    tools.mkdir()
-    (tools / "ssh").write_text(FAKE_SSH.format(record=record))
-    (tools / "ssh").chmod(0o755)
-    pod.environ = {"PATH": f"{tools}:/usr/local/bin:/usr/bin:/bin"}
-    secret(pod, ssh_privatekey="KEY", known_hosts="host ssh-ed25519 AAAA")
-
-    ended = await clone(pod, f"ssh://git@host{repository.path}", auth="SSHKey")
-
-    assert ended.code == 0, ended.errors
-    assert "StrictHostKeyChecking=yes" in record.read_text()
-    assert "BatchMode=yes" in record.read_text()
-    assert record.with_name("ssh-arguments.key").read_text() == "KEY\n"
-    assert list((pod.root / "tmp").iterdir()) == []
 
 
 async def test_hooks_and_submodules_of_the_repository_do_not_run(pod: Pod, tmp_path: Path, server: GitServer, repository: Repository) -> None:

@@ -1,0 +1,59 @@
+"""Which tests run on the chosen cluster. Those that it cannot serve are left out, and the run says which and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from cluster.provision.choice import DESCRIPTIONS
+from cluster.provision.given import image_variable
+from demonstration.choice import Sort
+from demonstration.errors import DemoError
+
+MARKERS = (
+    "embedded(reason): needs what only the embedded cluster can do",
+    "image(name): needs an image beside operator, agent and mockapi",
+)
+NEEDS_CLUSTER = {"bed", "cluster"}
+
+
+class Selection:
+    """A plug-in of pytest; `choose` is asked only if a test needs a cluster."""
+
+    def __init__(self, choose: Callable[[], Sort], environment: Mapping[str, str]) -> None:
+        self._choose = choose
+        self._environment = environment
+        self._sort: Sort | None = None
+        self._left_out: list[tuple[str, str]] = []
+
+    @pytest.hookimpl(trylast=True)  # after -k and -m
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if not any(NEEDS_CLUSTER & set(getattr(item, "fixturenames", ())) for item in items):
+            return
+        try:
+            self._sort = self._choose()
+        except DemoError as error:
+            raise pytest.UsageError(str(error)) from error
+        reasons = {item: reason for item in items if (reason := self._why_not(item, self._sort))}
+        self._left_out = [(item.nodeid, reason) for item, reason in reasons.items()]
+        if reasons:
+            items[:] = [item for item in items if item not in reasons]
+            config.hook.pytest_deselected(items=list(reasons))
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        return [f"cluster: {DESCRIPTIONS[self._sort]}"] if self._sort else []
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._left_out:
+            terminalreporter.section("left out on this cluster")
+            for nodeid, reason in self._left_out:
+                terminalreporter.line(f"{nodeid}: {reason}")
+
+    def _why_not(self, item: pytest.Item, sort: Sort) -> str | None:
+        if sort != "embedded" and (marker := item.get_closest_marker("embedded")):
+            return f"only the embedded cluster can do this: {marker.args[0]}"
+        if sort == "given" and (marker := item.get_closest_marker("image")):
+            variable = image_variable(marker.args[0])
+            return None if self._environment.get(variable) else f"{variable} is not set"
+        return None

@@ -1,0 +1,85 @@
+"""What a run of pytest says of tests that the chosen cluster cannot serve."""
+
+import pytest
+
+from cluster.provision.selection import MARKERS, Selection
+from demonstration.choice import Sort
+from demonstration.errors import CannotRunHere
+
+pytest_plugins = ["pytester"]
+
+TESTS = """
+import pytest
+
+@pytest.fixture
+def bed():
+    return None
+
+def test_anywhere(bed):
+    pass
+
+@pytest.mark.embedded("it stops the API server")
+def test_special(bed):
+    pass
+
+@pytest.mark.image("sshserver")
+def test_with_another_image(bed):
+    pass
+
+def test_without_cluster():
+    pass
+"""
+
+
+class Plugin(Selection):
+    """As conftest.py registers it."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        for marker in MARKERS:
+            config.addinivalue_line("markers", marker)
+
+
+def run(pytester: pytest.Pytester, sort: Sort, environment: dict[str, str] | None = None) -> pytest.RunResult:
+    pytester.makepyfile(TESTS)
+    return pytester.runpytest_inprocess("-p", "no:asyncio", "--strict-markers", plugins=[Plugin(lambda: sort, environment or {})])
+
+
+def refuse() -> Sort:
+    raise CannotRunHere("There is no cluster for the test run here.")
+
+
+def test_on_the_embedded_cluster_every_test_runs(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "embedded")
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["cluster: the embedded cluster"])
+    result.stdout.no_fnmatch_line("*left out*")
+
+
+def test_elsewhere_a_test_for_the_embedded_cluster_is_deselected_and_named_with_the_reason(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "kind")
+    result.assert_outcomes(passed=3, deselected=1)
+    result.stdout.fnmatch_lines(
+        ["cluster: kind", "*left out on this cluster*", "*::test_special: only the embedded cluster can do this: it stops the API server"]
+    )
+
+
+@pytest.mark.parametrize(("environment", "deselected"), [({}, 2), ({"SSHSERVER_IMAGE": "r/sshserver:1"}, 1)])
+def test_on_a_given_cluster_a_test_of_another_image_runs_once_that_is_named(
+    pytester: pytest.Pytester, environment: dict[str, str], deselected: int
+) -> None:
+    result = run(pytester, "given", environment=environment)
+    result.assert_outcomes(passed=4 - deselected, deselected=deselected)
+    assert ("SSHSERVER_IMAGE is not set" in result.stdout.str()) == (deselected == 2)
+
+
+def test_where_there_is_no_cluster_the_run_ends_with_one_sentence(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", plugins=[Plugin(refuse, {})])
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "There is no cluster for the test run here." in result.stdout.str() + result.stderr.str()
+
+
+def test_tests_that_need_no_cluster_run_without_one(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", "-k", "without_cluster", plugins=[Plugin(refuse, {})])
+    result.assert_outcomes(passed=1, deselected=3)
