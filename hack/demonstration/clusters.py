@@ -21,7 +21,7 @@ from steps import Steps
 
 SYSTEM = "stint-system"
 DEMO = "stint-demo"
-CRDS = ("agentsessions.stint.dev", "agentprofiles.stint.dev", "modelproviders.stint.dev")
+CRDS = ("agentsessions.stint.dev", "agentprofiles.stint.dev", "modelproviders.stint.dev", "ratebudgets.stint.dev")
 
 
 class DemoCluster(Protocol):

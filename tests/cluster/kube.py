@@ -18,6 +18,7 @@ KINDS = {
     "AgentSession": ("/apis/stint.dev/v1alpha1", "agentsessions"),
     "AgentProfile": ("/apis/stint.dev/v1alpha1", "agentprofiles"),
     "ModelProvider": ("/apis/stint.dev/v1alpha1", "modelproviders"),
+    "RateBudget": ("/apis/stint.dev/v1alpha1", "ratebudgets"),
     "Pod": ("/api/v1", "pods"),
     "Secret": ("/api/v1", "secrets"),
     "ConfigMap": ("/api/v1", "configmaps"),

@@ -1,4 +1,4 @@
-"""Reads `bad_manifests.yaml`: bases with merge patches on them."""
+"""Reads `bad_manifests.yaml` and `bad_budgets.yaml`: bases with merge patches on them."""
 
 import copy
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 FILE = Path(__file__).with_name("bad_manifests.yaml")
+BUDGETS = Path(__file__).with_name("bad_budgets.yaml")
 
 Manifest = dict[str, Any]
 
@@ -45,7 +46,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Table:
-    """All cases of the file."""
+    """All cases of both files."""
 
     good: list[Case]
     bad: list[Case]
@@ -68,17 +69,16 @@ def merged(base: Any, patch: Any) -> Any:
 
 
 def table() -> Table:
-    """The cases of the file, every manifest in full."""
-    with FILE.open() as stream:
-        content = yaml.load(stream, _Loader)
-    bases = content["bases"]
+    """The cases of both files, every manifest in full."""
+    content, budgets = (yaml.load(file.read_text(), _Loader) for file in (FILE, BUDGETS))
+    bases = content["bases"] | budgets["bases"]
 
     def case(entry: dict[str, Any]) -> Case:
         return Case(entry["name"], merged(bases[entry["base"]], entry["patch"]), entry.get("expect"))
 
     return Table(
-        good=[case(entry) for entry in content["good"]],
-        bad=[case(entry) for entry in content["bad"]],
+        good=[case(entry) for entry in [*content["good"], *budgets["good"]]],
+        bad=[case(entry) for entry in [*content["bad"], *budgets["bad"]]],
         updates=[
             Update(entry["name"], merged(bases["session"], entry.get("old", {})), entry["patch"], entry.get("expect")) for entry in content["updates"]
         ],

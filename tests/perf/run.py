@@ -22,13 +22,14 @@ from perf.benchmark import Benchmark, CannotMeasure, Setting, say
 from perf.burst import BURST
 from perf.figures import written
 from perf.gateway import GATEWAY
+from perf.ledger import LEDGER
 from perf.machine import BUSY, busy_share, machine
 from perf.real_pods import REAL_PODS
 from perf.results import Measured
 from perf.scale import SCALE
 from perf.steady import STEADY
 
-BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY)}
+BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY, LEDGER)}
 SMALL = 0.1
 LOOK = 3.0
 """Seconds for which the machine is looked at before each run."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stint.api.base import GROUP, VERSION
+from stint.api.budget import RateBudget
 from stint.api.common import Resource
 from stint.api.profile import AgentProfile
 from stint.api.provider import ModelProvider
@@ -103,6 +104,21 @@ KINDS = (
             Column("Reason", _reason("Ready"), "Why it is ready or not."),
             Column("Model", ".spec.defaultModel", "Model of sessions that name none.", wide=True),
             Column("Credential", ".spec.credential.type", "How to sign in.", wide=True),
+            AGE,
+        ),
+    ),
+    Kind(
+        RateBudget,
+        plural="ratebudgets",
+        short="rb",
+        columns=(
+            Column("Ready", _status("Ready"), "Whether the budget counts."),
+            Column("Exhausted", _status("Exhausted"), "Whether an account has no room."),
+            Column("Waiting", ".status.waiting", "Sessions that wait for room.", type="integer"),
+            Column("AtLimit", ".spec.atLimit", "What happens to a session that has no room."),
+            Column("Reason", _reason("Ready"), "Why it is ready or not.", wide=True),
+            Column("WhenSpent", ".spec.whenSpent", "What happens to running sessions once a limit is spent.", wide=True),
+            Column("Accounts", ".status.accountCount", "How many accounts there are.", type="integer", wide=True),
             AGE,
         ),
     ),

@@ -44,7 +44,10 @@ def at_most_bytes(limit: int, message: str) -> Rule:
 
 def _duration(longest: str) -> Schema:
     sentence = f"write a duration like 90s, 10m or 1h30m, longer than 0s and at most {longest}"
-    within = f"duration(self) > duration('0s') && duration(self) <= duration('{longest}')"
+    return _between(f"duration(self) > duration('0s') && duration(self) <= duration('{longest}')", sentence)
+
+
+def _between(within: str, sentence: str) -> Schema:
     return Schema(Rule(f"self.matches({_cel(DURATION)}) && {within}", sentence), maxLength=32, minLength=2, pattern=DURATION)
 
 
@@ -59,6 +62,13 @@ Message = Annotated[str, Schema(maxLength=32 * KIB)]
 
 Duration = Annotated[str, _duration("720h")]
 Minutes = Annotated[str, _duration("24h")]
+Window = Annotated[
+    str,
+    _between(
+        "duration(self) >= duration('10s') && duration(self) <= duration('720h')",
+        "write a window like 10m or 24h, between 10s and 720h; for longer times there is calendar: Monthly",
+    ),
+]
 Money = Annotated[
     str,
     Schema(

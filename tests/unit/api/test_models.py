@@ -34,7 +34,9 @@ def _quantities(value: object) -> object:
     """Quantities may be numbers in YAML; the models hold them as strings."""
     if isinstance(value, dict):
         return {
-            key: {name: str(amount) for name, amount in inner.items()} if key in ("requests", "limits") else _quantities(inner)
+            key: {name: str(amount) for name, amount in inner.items()}
+            if key in ("requests", "limits") and isinstance(inner, dict)
+            else _quantities(inner)
             for key, inner in value.items()
         }
     return [_quantities(inner) for inner in value] if isinstance(value, list) else value

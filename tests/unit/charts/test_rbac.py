@@ -6,7 +6,7 @@ import pytest
 
 Roles = dict[str, list[dict[str, Any]]]
 
-STINT_KINDS = {"agentsessions", "agentprofiles", "modelproviders"}
+STINT_KINDS = {"agentsessions", "agentprofiles", "modelproviders", "ratebudgets"}
 
 
 def granted(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
@@ -65,9 +65,11 @@ def test_the_controller_may_do_exactly_this(cluster_roles: Roles) -> None:
         ("stint.dev", "agentsessions"): {"get", "list", "watch", "delete"},
         ("stint.dev", "agentprofiles"): {"get", "list", "watch"},
         ("stint.dev", "modelproviders"): {"get", "list", "watch"},
+        ("stint.dev", "ratebudgets"): {"get", "list", "watch"},
         ("stint.dev", "agentsessions/status"): {"patch"},
         ("stint.dev", "agentprofiles/status"): {"patch"},
         ("stint.dev", "modelproviders/status"): {"patch"},
+        ("stint.dev", "ratebudgets/status"): {"patch"},
         ("stint.dev", "agentsessions/finalizers"): {"update"},
         ("", "pods"): {"get", "list", "watch", "create", "delete"},
         ("", "pods/log"): {"get"},
@@ -83,7 +85,7 @@ def test_the_hook_only_finds_sessions_and_patches_them(cluster_roles: Roles) -> 
     assert granted(cluster_roles["stint-release-finalizers"]) == {("stint.dev", "agentsessions"): {"list", "patch"}}
 
 
-def test_viewers_read_editors_run_and_only_admins_say_where_credentials_go(cluster_roles: Roles) -> None:
+def test_viewers_read_editors_run_and_only_admins_say_where_credentials_go_and_what_may_be_spent(cluster_roles: Roles) -> None:
     read = {"get", "list", "watch"}
     write = {"create", "update", "patch", "delete", "deletecollection"}
 
@@ -91,4 +93,4 @@ def test_viewers_read_editors_run_and_only_admins_say_where_credentials_go(clust
     assert {verb for verbs in viewers.values() for verb in verbs} == read
     assert {kind for _, kind in viewers if "/" not in kind} == STINT_KINDS
     assert granted(cluster_roles["stint-edit"]) == {("stint.dev", "agentsessions"): write, ("stint.dev", "agentprofiles"): write}
-    assert granted(cluster_roles["stint-admin"]) == {("stint.dev", "modelproviders"): write}
+    assert granted(cluster_roles["stint-admin"]) == {("stint.dev", "modelproviders"): write, ("stint.dev", "ratebudgets"): write}

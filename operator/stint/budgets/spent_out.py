@@ -1,0 +1,48 @@
+"""Which running sessions a budget stops: those of accounts in which what is spent (not what is reserved) has reached a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from stint.api.budget import WhenSpent
+from stint.budgets.account import Account
+from stint.budgets.budget import BudgetKey
+from stint.budgets.windows import moment
+
+
+@dataclass(frozen=True, slots=True)
+class SpentOut:
+    """An account that is spent."""
+
+    budget: BudgetKey
+    account: str
+    limit: str
+    action: WhenSpent
+    """Suspend or Stop."""
+    running: frozenset[str]
+    """Uids of the sessions that run in it."""
+    until: datetime | None
+    """When what is spent is below the limit again if nothing is added."""
+
+
+def spent_out(accounts: Iterable[Account], now: datetime) -> list[SpentOut]:
+    """The spent accounts of budgets that do something about it. Starts do not count: they are over once they have happened."""
+    at = now.timestamp()
+    found = []
+    for account in accounts:
+        if account.budget.when_spent == "Continue" or not account.running:
+            continue
+        for meter in account.meters:
+            if meter.spent is None or meter.limit.resource == "sessions" or meter.spent.total(at) < meter.limit.amount:
+                continue
+            until = meter.spent.below(meter.limit.amount, at)
+            found.append(
+                SpentOut(
+                    account.budget.key, account.name, meter.limit.name, account.budget.when_spent, frozenset(account.running),
+                    moment(until) if until is not None else None,
+                )
+            )  # fmt: skip
+            break
+    return found
