@@ -22,7 +22,7 @@ PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 ##@ Try it
 
 .PHONY: demo
-demo: $(READY) ## A cluster, Stint in it, and one session to its answer (10 min at first, then 1 min)
+demo: $(READY) ## A cluster, Stint in it, and one session to its answer (15 min at first, then 1 min)
 	@$(PY) hack/demo.py up
 
 .PHONY: demo-down
