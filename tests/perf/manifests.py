@@ -31,7 +31,8 @@ def manifest(kind: Kind, name: str) -> Json:
             spec: Json = {"prompt": PROMPT, "workspace": {"ephemeral": True}, "limits": {"cost": "2.00", "timeout": "1h"}}
             return {"apiVersion": "stint.dev/v1alpha1", "kind": kind, "metadata": meta, "spec": spec}
         case "Job":
-            return {"apiVersion": "batch/v1", "kind": kind, "metadata": meta, "spec": {"backoffLimit": 0, "template": {"spec": _plain_pod()}}}
+            template = {"metadata": {"labels": {"load": "job"}}, "spec": _plain_pod()}  # the label: how stages.yaml knows it
+            return {"apiVersion": "batch/v1", "kind": kind, "metadata": meta, "spec": {"backoffLimit": 0, "template": template}}
         case "Pod":
             return {"apiVersion": "v1", "kind": kind, "metadata": meta, "spec": _plain_pod()}
 

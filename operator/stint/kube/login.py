@@ -67,6 +67,7 @@ async def login(client: KubeClient, settings: kopf.OperatorSettings) -> kopf.Aio
         middlewares=(TokenFile(TOKEN_FILE),) if in_cluster else (),
         proxy=info.proxy_url,
         trust_env=bool(info.trust_env),
+        cookie_jar=aiohttp.DummyCookieJar(),
         json_serialize=lambda value: orjson.dumps(value).decode(),
     )
     server = info.server.rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 
 KIND = "AgentSession"
 SESSION_LABEL = "stint.dev/session"
@@ -31,6 +32,7 @@ def volume_name(session: str, uid: str) -> str:
     return f"{session}-{uid[:8]}"
 
 
+@lru_cache(maxsize=1024)
 def conversation(session_uid: str) -> str:
     """The conversation's id at the CLI: the same for every attempt of a session, different for every session that ever was."""
     return str(uuid.uuid5(CONVERSATIONS, session_uid))

@@ -62,40 +62,43 @@ async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None
     for pod in pods:
         if pod.attempt <= seen.settled:
             world.pods.settled(pod)
-    seen = _resolved(world, seen, item.get("spec") or {})
+    seen = replace(seen, **_around(world, seen, item.get("spec") or {}))
     if seen.pod is not None:
-        return replace(seen, log_tail=await _log_tail(world, seen))
+        log_tail = await _log_tail(world, seen)
+        return replace(seen, log_tail=log_tail) if log_tail else seen
     if seen.spec is None or seen.resolved is None or seen.provider is None or not _may_start(seen):
         return seen
     found = await world.presence.check(key.namespace, references(seen.spec, seen.resolved, seen.provider.spec), now)
     return replace(seen, presence=found)
 
 
-def _resolved(world: World, seen: Observed, raw_spec: dict[str, Any]) -> Observed:
+def _around(world: World, seen: Observed, raw_spec: dict[str, Any]) -> dict[str, Any]:
+    """What the spec and the objects it names add to ``seen``, by field; as far as they can be read."""
+    namespace = seen.namespace
     try:
         spec = SessionSpec.read(raw_spec)
     except InvalidObject as problem:
-        return replace(seen, invalid=str(problem))
-    seen = replace(seen, spec=spec)
+        return {"invalid": str(problem)}
+    found: dict[str, Any] = {"spec": spec}
     try:
-        profile = _profile(world, seen.namespace, spec)
+        profile = _profile(world, namespace, spec)
         if spec.profile_ref is not None and profile is None:
-            return seen
-        resolved = resolve(spec, profile, world.settings.default_cost_limit)
+            return found
+        resolved = found["resolved"] = resolve(spec, profile, world.settings.default_cost_limit)
     except ValueError as problem:
         name = spec.profile_ref.name if spec.profile_ref else ""
-        return replace(seen, invalid=f"AgentProfile {name}: {problem}" if name else str(problem))
+        return found | {"invalid": f"AgentProfile {name}: {problem}" if name else str(problem)}
     try:
-        provider = _provider(world, seen.namespace, resolved.provider)
+        found["provider"] = _provider(world, namespace, resolved.provider)
     except InvalidObject as problem:
-        return replace(seen, resolved=resolved, invalid=f"ModelProvider {resolved.provider}: {problem}")
-    seen = replace(seen, resolved=resolved, provider=provider)
-    try:
-        source = None if seen.has_continued else _source(world, seen.namespace, spec)
-    except ValueError as problem:
-        name = spec.continue_from.name if spec.continue_from else ""
-        return replace(seen, invalid=f"AgentSession {name}: {problem}")
-    return replace(seen, source=source, policy_in_place=world.policies.spec(seen.namespace, policy_name(resolved.provider)))
+        return found | {"invalid": f"ModelProvider {resolved.provider}: {problem}"}
+    if spec.continue_from is not None and (resolved.ephemeral or not seen.has_talked):
+        try:
+            found["source"] = _source(world, namespace, spec.continue_from.name)
+        except ValueError as problem:
+            return found | {"invalid": f"AgentSession {spec.continue_from.name}: {problem}"}
+    found["policy_in_place"] = world.policies.spec(namespace, policy_name(resolved.provider))
+    return found
 
 
 def _may_start(seen: Observed) -> bool:
@@ -123,8 +126,8 @@ def _provider(world: World, namespace: str, name: str) -> Provider | None:
     return _read_provider(name, found) if found else None
 
 
-def _source(world: World, namespace: str, spec: SessionSpec) -> Source | None:
-    item = world.sessions.get(namespace, spec.continue_from.name) if spec.continue_from else None
+def _source(world: World, namespace: str, name: str) -> Source | None:
+    item = world.sessions.get(namespace, name)
     if item is None:
         return None
     status = item.get("status") or {}

@@ -105,10 +105,14 @@ class Observed:
         return self.finished and (self.rerun_requested or self.pod is not None)
 
     @property
+    def has_talked(self) -> bool:
+        """A settled attempt has sent requests to the model."""
+        return any(attempt.get("requests") for attempt in self.status.get("history") or ())
+
+    @property
     def has_continued(self) -> bool:
-        """An attempt has talked to the model, so ``continueFrom`` has been copied to the volume: the source is not needed any more."""
-        durable = self.resolved is not None and not self.resolved.ephemeral
-        return durable and any(attempt.get("requests") for attempt in self.status.get("history") or ())
+        """``continueFrom`` has been copied to the volume: the source is not needed any more."""
+        return self.has_talked and self.resolved is not None and not self.resolved.ephemeral
 
     @property
     def active_seconds(self) -> int:

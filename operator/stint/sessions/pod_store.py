@@ -29,12 +29,11 @@ class PodStore:
 
     def take(self, item: dict[str, Any], gone: bool = False, ours: bool = False) -> None:
         """A pod as the API server sent it, or answered it to us (``ours``: no news); older versions than the one we hold are dropped."""
-        uid = item["metadata"]["uid"]
-        known = self._pods.get(uid)
-        facts = read_pod(item)
-        if known is not None and ((known.gone and not known.unwatched) or (facts.version <= known.version and not gone)):
+        meta = item["metadata"]
+        known = self._pods.get(meta["uid"])
+        if known is not None and ((known.gone and not known.unwatched) or (int(meta["resourceVersion"]) <= known.version and not gone)):
             return
-        facts = vanished(facts) if gone else facts
+        facts = vanished(read_pod(item)) if gone else read_pod(item)
         self._keep(facts, news=not ours and known != facts)
 
     def _keep(self, facts: PodFacts, news: bool = True) -> None:
