@@ -19,11 +19,11 @@ from simulation.pod_status import Json, stamp
 from simulation.structural import defaulted, problems, pruned, schema_of
 from stint.api.crd import KINDS
 from stint.kube.errors import ApiError, from_status
-from stint.kube.resources import CLAIMS, CONFIG_MAPS, EVENTS, NETWORK_POLICIES, PODS, SECRETS, Resource
+from stint.kube.resources import CLAIMS, CONFIG_MAPS, EVENTS, NAMESPACES, NETWORK_POLICIES, PODS, SECRETS, Resource
 
 OURS = {kind.plural: Resource("stint.dev", "v1alpha1", kind.plural) for kind in KINDS}
-SESSIONS, PROFILES, PROVIDERS = (OURS[plural] for plural in ("agentsessions", "agentprofiles", "modelproviders"))
-RESOURCES = {resource.plural: resource for resource in (PODS, EVENTS, SECRETS, CONFIG_MAPS, CLAIMS, NETWORK_POLICIES, *OURS.values())}
+SESSIONS, PROFILES, PROVIDERS, BUDGETS = (OURS[plural] for plural in ("agentsessions", "agentprofiles", "modelproviders", "ratebudgets"))
+RESOURCES = {resource.plural: resource for resource in (PODS, EVENTS, SECRETS, CONFIG_MAPS, CLAIMS, NAMESPACES, NETWORK_POLICIES, *OURS.values())}
 DEFAULT_GRACE = 30
 IMMEDIATE = 0
 

@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 import stint.assembly
-from simulation.api import SESSIONS, Api, Change, Write
+from simulation.api import BUDGETS, SESSIONS, Api, Change, Write
 from simulation.client import Crash, SimulatedClient
 from simulation.cluster import Cluster
 from simulation.pod_status import Json
 from simulation.virtual_time import VirtualLoop
 from stint.assembly import WATCHED_BY_KOPF, Assembly
 from stint.engine.keys import Key
-from stint.kube.resources import CONFIG_MAPS, NETWORK_POLICIES, PODS, SECRETS, Resource
+from stint.kube.resources import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, SECRETS, Resource
 from stint.settings import Settings
 
 NAMESPACE, SYSTEM = "team-a", "stint-system"
-INFORMED = (SESSIONS, PODS, NETWORK_POLICIES)
+INFORMED = (SESSIONS, PODS, NETWORK_POLICIES, BUDGETS, NAMESPACES)
 WATCHED = (*WATCHED_BY_KOPF, *INFORMED)
 SETTINGS = Settings(workers=0, system_namespace=SYSTEM)
 """No workers of its own: `World.work` takes their place, so that every step is ours to order."""
@@ -52,8 +52,7 @@ class World:
 
     def _boot(self) -> None:
         self.client = SimulatedClient(self.api)
-        self.assembly = Assembly(SETTINGS, client=self.client)
-        self.assembly.controller._clock = self.loop.clock
+        self.assembly = Assembly(SETTINGS, client=self.client, clock=self.loop.clock)
         self._positions = {resource.plural: len(self.api.changes[resource.plural]) for resource in WATCHED_BY_KOPF}
         self._process = self.loop.create_task(self.assembly.run())
         self.loop.run(self._settle())

@@ -12,6 +12,7 @@ import pytest
 
 from simulation.virtual_time import VirtualLoop
 from stint.assembly import FILL_RETRY, MISSING_PATIENCE, RESYNC, Assembly, Listing, NoDiffs, kopf_settings
+from stint.budgets.kind import BUDGETS
 from stint.engine.keys import Key
 from stint.kube.client import KubeClient
 from stint.kube.errors import Expired, NotFound, Refused, Unreachable
@@ -388,7 +389,7 @@ async def test_ready_is_when_the_caches_are_filled_and_alive_looks_at_line_and_w
 
 async def test_every_kind_has_its_cache_under_the_name_that_its_keys_carry(assembly: Assembly) -> None:
     assert {resource: cache.kind for resource, cache in assembly.caches.items()} == {
-        SESSIONS: "AgentSession", PROFILES: "AgentProfile", PROVIDERS: "ModelProvider",
+        SESSIONS: "AgentSession", PROFILES: "AgentProfile", PROVIDERS: "ModelProvider", BUDGETS: "RateBudget",
     }  # fmt: skip
 
 

@@ -117,6 +117,17 @@ class Commits:
                 complete.append(commit)
         return complete
 
+    def stands(self, key: BudgetKey, commits: Iterable[Commit]) -> list[Commit]:
+        """What the status lists now, under our epoch. If that is all that was being written, the write has succeeded: see `written`."""
+        flying = self._page(key).flying
+        listed = {commit.attempt for commit in commits}
+        return self.written(key) if flying is not None and listed.issuperset(flying) else []
+
+    def waits(self, key: BudgetKey) -> bool:
+        """Whether something is to be written, or being written."""
+        page = self._page(key)
+        return bool(page.flying or (page.waiting and len(page.listed) < COMMITS))
+
     def failed(self, key: BudgetKey) -> None:
         """The write has failed; the same goes with the next batch."""
         page = self._page(key)

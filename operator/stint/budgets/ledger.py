@@ -86,6 +86,9 @@ class Ledger:
     def budgets(self) -> Iterator[Budget]:
         return (book.budget for book in self._books.values())
 
+    def budget(self, key: BudgetKey) -> Budget:
+        return self._books[key].budget
+
     def sweep(self, now: datetime) -> None:
         """Close accounts that nobody belongs to and in which nothing counts."""
         at = now.timestamp()
@@ -196,8 +199,14 @@ class Ledger:
         entry = self._entries.get(uid)
         return entry.running if entry is not None else None
 
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._entries
+    def session(self, uid: str) -> Session:
+        """A session as the ledger knows it."""
+        entry = self._entries[uid]
+        return Session(uid, entry.subject, entry.settled, entry.running)
+
+    def __contains__(self, known: str | BudgetKey) -> bool:
+        """Whether it knows the session of this uid, or this budget."""
+        return known in self._books if isinstance(known, BudgetKey) else known in self._entries
 
     # How contributions come and go
 

@@ -44,6 +44,14 @@ def published(
     }
 
 
+def next_change(accounts: Iterable[Account], now: datetime) -> datetime | None:
+    """When time alone changes what is published: something that was spent leaves its window."""
+    at = now.timestamp()
+    falls = (meter.spent.falls(at) for account in accounts for meter in account.meters if meter.spent is not None)
+    known = [fall for fall in falls if fall is not None]
+    return moment(min(known)) if known else None
+
+
 def is_full(meter: Meter, at: float) -> bool:
     """Whether spent and reserved have reached the limit; for a rate: whether no start is due."""
     return not meter.has_room(ONE, at) if meter.rate is not None else meter.filled(at) >= ONE

@@ -46,6 +46,8 @@ class Queue:
         """When the first of a line may have room, where that is known."""
         self._untold: dict[str, None] = {}
         """Sessions that nobody has been told about yet."""
+        self._told: dict[str, bool] = {}
+        """The others, and whether they were told when they may go on."""
         self._dirty: dict[Account, None] = {}
         """Lines whose first has to be asked (a set that keeps its order)."""
 
@@ -74,6 +76,7 @@ class Queue:
             self._move(waiter, ())
             del self._places[uid]
             self._untold.pop(uid, None)
+            self._told.pop(uid, None)
 
     def pump(self, now: datetime) -> list[Decision]:
         """Decide what can be decided now: who is admitted (reserved in the ledger when this returns: commit it, then create the pod), who is rejected
@@ -96,9 +99,10 @@ class Queue:
             self._tell(now, decisions)  # whom it rejects holds nobody up any more
         return decisions
 
-    def next_wakeup(self) -> datetime | None:
-        """When time alone may make room for somebody; None if only other changes can."""
-        return moment(min(self._wakes.values())) if self._wakes else None
+    def next_wakeup(self, budget: BudgetKey | None = None) -> datetime | None:
+        """When time alone may make room for somebody, in this budget or in any; None if only other changes can."""
+        wakes = [wake for account, wake in self._wakes.items() if budget in (None, account.budget.key)]
+        return moment(min(wakes)) if wakes else None
 
     def waiting(self, budget: BudgetKey) -> int:
         """How many sessions wait for room in a budget."""
@@ -136,6 +140,7 @@ class Queue:
         for place in places:
             first = self._lines[place].first(at)
             if first is not None and first.uid == waiter.uid:
+                self._tell_again(waiter, verdict, decisions)
                 self._set_wake(place, [shortage.until for shortage in verdict.shortages if shortage.budget == place.budget.key])
         return account in places
 
@@ -162,8 +167,16 @@ class Queue:
             decisions.append(Decision(waiter, verdict))
             if verdict.outcome == BUDGET_FULL:
                 del self._untold[uid]
+                self._told[uid] = verdict.until is not None
             else:
                 self.remove(uid)
+
+    def _tell_again(self, waiter: Waiter, verdict: Verdict, decisions: list[Decision]) -> None:
+        """Who is first in a line is told once more when a time becomes known, or no longer is."""
+        known = verdict.until is not None
+        if verdict.shortages and self._told.get(waiter.uid, known) != known:
+            self._told[waiter.uid] = known
+            decisions.append(Decision(waiter, verdict))
 
     def _of_the_first(self, waiter: Waiter, now: datetime) -> Verdict:
         for account in self._places[waiter.uid]:

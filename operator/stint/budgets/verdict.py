@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from stint.api.budget import AtLimit, BudgetResource
-from stint.budgets.amounts import Amounts, plain
+from stint.budgets.amounts import NOTHING, Amounts, plain
 from stint.budgets.budget import BudgetKey
 from stint.engine.conditions import timestamp
 
@@ -76,6 +76,10 @@ class Verdict:
     def message(self) -> str:
         """One sentence about the shortage that decides; empty for an admitted attempt."""
         return "" if not self.shortages else sentence(self.decisive)
+
+
+FREE = Verdict(ADMITTED, NOTHING)
+"""Nothing limits it."""
 
 
 def sentence(short: Shortage) -> str:

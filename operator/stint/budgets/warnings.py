@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from stint.budgets.account import Account, Meter
 from stint.budgets.amounts import plain
@@ -29,6 +30,15 @@ def crossings(account: Account, warned: Mapping[str, int], now: datetime) -> lis
         for meter in account.meters
         if level(meter, account, at) > warned.get(meter.limit.name, 0)
     ]
+
+
+def crossed(accounts: Iterable[Account], old: Mapping[str, Any], now: datetime) -> Iterator[EventRecord]:
+    """The Events of a budget whose status is `old`: it holds what was warned of."""
+    warned = {
+        each["key"]: {limit["name"]: limit.get("warnedAtPercent", 0) for limit in each.get("limits") or ()} for each in old.get("accounts") or ()
+    }
+    for account in accounts:
+        yield from crossings(account, warned.get(account.name, {}), now)
 
 
 def _sentence(meter: Meter, account: Account, at: float) -> str:

@@ -7,6 +7,7 @@ word of the object's end does not bring it back.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -65,6 +66,10 @@ class ObjectCache:
         """A fresh copy of the object, or None."""
         held = self._held.get((namespace, name))
         return None if held is None else held.parsed()
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys of all objects."""
+        return iter([Key(self.kind, namespace, name) for namespace, name in self._held])
 
     def held(self, namespace: str, name: str) -> Held | None:
         """The version that we hold, unparsed."""

@@ -132,7 +132,12 @@ def parse(text: bytes) -> GatewayConfig:
 
 
 def _limits(limits: Field) -> Limits:
-    return Limits(cost=limits.get("cost").optional(Field.money), tokens=limits.get("tokens").optional(Field.count))
+    return Limits(
+        cost=limits.get("cost").optional(Field.money),
+        tokens=limits.get("tokens").optional(Field.count),
+        input_tokens=limits.get("inputTokens").optional(Field.count),
+        output_tokens=limits.get("outputTokens").optional(Field.count),
+    )
 
 
 def _price(price: Field) -> Price:

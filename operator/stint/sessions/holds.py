@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from stint.budgets.reasons import EXCEEDS_BUDGET
 from stint.engine.conditions import moment
 from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, REFUSED_RETRY, Stalled, Waiting
 from stint.sessions import reasons
@@ -75,6 +76,14 @@ def _has_used_its_time(seen: Observed, resolved: Resolved) -> Hold | None:
     return Stalled(reasons.TIMEOUT, "limits.timeout is used up; raise spec.limits.timeout to go on where it stopped")
 
 
+def has_used_its_reservation(seen: Observed) -> Hold | None:
+    """Trying again at once would only use up the same reserve again; a change of the spec says that it is meant to go on."""
+    for condition in seen.status.get("conditions") or ():
+        if condition["type"] == "Stalled" and condition["reason"] == reasons.RESERVATION_USED and condition["observedGeneration"] == seen.generation:
+            return Stalled(reasons.RESERVATION_USED, condition["message"])
+    return None
+
+
 def waits_for_references(seen: Observed) -> Hold | None:
     for reference, presence in seen.presence.items():
         if presence == "there":
@@ -120,6 +129,15 @@ def backing_off(status: Mapping[str, Any], when: datetime) -> Waiting:
     return Waiting(reasons.BACKING_OFF, f"attempt {status.get('attempt')} failed ({error.get('class')}): {error.get('message', '')}", when)
 
 
+def waits_for_budgets(seen: Observed) -> Hold | None:
+    verdict = seen.admission
+    if verdict is None or verdict.admitted:
+        return None
+    if verdict.outcome == EXCEEDS_BUDGET:
+        return Stalled(EXCEEDS_BUDGET, verdict.message)
+    return Waiting(verdict.outcome, verdict.message, verdict.until, kind="RateBudget", name=verdict.decisive.budget.name)
+
+
 def was_refused(seen: Observed) -> Hold | None:
     refusal = seen.refusal
     if refusal is None:
@@ -130,6 +148,6 @@ def was_refused(seen: Observed) -> Hold | None:
 
 
 START_RULES: tuple[Callable[[Observed], Hold | None], ...] = (
-    cannot_be_read, waits_for_profile, waits_for_provider, has_invalid_output_schema, has_used_its_limits, waits_for_references, waits_for_source,
-    backs_off, was_refused,
+    cannot_be_read, waits_for_profile, waits_for_provider, has_invalid_output_schema, has_used_its_limits, has_used_its_reservation,
+    waits_for_references, waits_for_source, backs_off, was_refused, waits_for_budgets,
 )  # fmt: skip

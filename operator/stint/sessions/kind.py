@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from stint.api.base import API_VERSION
+from stint.budgets.reasons import EXCEEDS_BUDGET
+from stint.budgets.verdict import FREE
 from stint.engine.act import Target
 from stint.engine.controller import Look
 from stint.engine.keys import Key
 from stint.engine.plan import Plan, Refusal
 from stint.engine.waiters import Waiters
+from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.names import KIND
 from stint.sessions.observe import World, observe
 from stint.sessions.observed import Observed
-from stint.sessions.plan import plan
+from stint.sessions.plan import plan, starts
 
 
 def awaited(seen: Observed, decided: Plan) -> set[tuple[str, str]]:
@@ -24,6 +28,8 @@ def awaited(seen: Observed, decided: Plan) -> set[tuple[str, str]]:
         return set()
     profile, source = seen.spec.profile_ref, seen.spec.continue_from
     found = {("AgentProfile", profile.name)} if profile else set()
+    if seen.admission is not None and seen.admission.outcome == EXCEEDS_BUDGET:
+        found |= {("RateBudget", short.budget.name) for short in seen.admission.shortages}
     found |= {(KIND, source.name)} if source else set()
     return found | ({("ModelProvider", seen.resolved.provider)} if seen.resolved else set())
 
@@ -33,9 +39,10 @@ class Sessions:
 
     name = KIND
 
-    def __init__(self, world: World, waiters: Waiters) -> None:
+    def __init__(self, world: World, waiters: Waiters, desk: Desk) -> None:
         self._world = world
         self._waiters = waiters
+        self._desk = desk
 
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Observe and plan; remembers what the session waits for, so that it is looked at again when that changes."""
@@ -46,10 +53,27 @@ class Sessions:
         if not self._world.sessions.is_current(seen.item):
             return None  # it changed while we looked around, and that change has put it in line again
         decided = plan(seen)
+        if self._desk.open:
+            seen, decided = self._ask_budgets(seen, decided)
         self._waiters.wait(key, awaited(seen, decided))
         return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
 
+    def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
+        """Tell the budgets how far it is, and let no attempt begin that they have not admitted."""
+        self._desk.observe(seen)
+        if not starts(decided):
+            self._desk.withdraw(seen)
+            return seen, decided
+        verdict = self._desk.ask(seen)
+        if verdict is None:
+            return seen, Plan()
+        if verdict == FREE:
+            return seen, decided
+        seen = replace(seen, admission=verdict)
+        return seen, plan(seen)
+
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
+        self._desk.gone(uid)
         self._world.sessions.discard(key, uid)
         self._world.pods.forget_session(uid)

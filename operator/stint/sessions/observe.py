@@ -50,6 +50,20 @@ class World:
 
 async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None) -> Observed | None:
     """Everything about one session; None when it is gone."""
+    seen = in_caches(world, key, now, refusal)
+    if seen is None:
+        return None
+    if seen.pod is not None:
+        log_tail = await _log_tail(world, seen)
+        return replace(seen, log_tail=log_tail) if log_tail else seen
+    if seen.spec is None or seen.resolved is None or seen.provider is None or not _may_start(seen):
+        return seen
+    found = await world.presence.check(key.namespace, references(seen.spec, seen.resolved, seen.provider.spec), now)
+    return replace(seen, presence=found)
+
+
+def in_caches(world: World, key: Key, now: datetime, refusal: Refusal | None = None) -> Observed | None:
+    """What is known of a session without asking anybody; None when it is gone."""
     item = world.sessions.get(key.namespace, key.name)
     if item is None:
         return None
@@ -62,14 +76,7 @@ async def observe(world: World, key: Key, now: datetime, refusal: Refusal | None
     for pod in pods:
         if pod.attempt <= seen.settled:
             world.pods.settled(pod)
-    seen = replace(seen, **_around(world, seen, item.get("spec") or {}))
-    if seen.pod is not None:
-        log_tail = await _log_tail(world, seen)
-        return replace(seen, log_tail=log_tail) if log_tail else seen
-    if seen.spec is None or seen.resolved is None or seen.provider is None or not _may_start(seen):
-        return seen
-    found = await world.presence.check(key.namespace, references(seen.spec, seen.resolved, seen.provider.spec), now)
-    return replace(seen, presence=found)
+    return replace(seen, **_around(world, seen, item.get("spec") or {}))
 
 
 def _around(world: World, seen: Observed, raw_spec: dict[str, Any]) -> dict[str, Any]:

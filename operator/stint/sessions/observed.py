@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from stint.api.provider import ProviderSpec
 from stint.api.session import SessionSpec
+from stint.budgets.verdict import Verdict
 from stint.engine.conditions import moment
 from stint.engine.plan import Refusal, Stalled, Waiting
 from stint.sessions.pod_facts import PodFacts
@@ -64,6 +65,8 @@ class Observed:
     policy_in_place: dict[str, Any] | None = None
     """The spec of the NetworkPolicy that the controller last put in place for this namespace and provider."""
     refusal: Refusal | None = None
+    admission: Verdict | None = None
+    """What the budgets say to its next attempt. None: they were not asked, because something else keeps it from starting or no budget counts it."""
 
     @property
     def metadata(self) -> dict[str, Any]:

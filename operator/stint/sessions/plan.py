@@ -5,9 +5,12 @@ Pure: no client, no clock, no Kopf. Everything it knows is in `Observed`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from stint.budgets.reasons import BUDGET_FULL, BUDGET_REJECTED, BUDGET_WARNING
+from stint.budgets.verdict import Verdict, sentence
 from stint.engine.conditions import moment, timestamp
 from stint.engine.plan import Create, Delete, EventRecord, Plan, Stalled, Waiting
 from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
@@ -27,6 +30,11 @@ from stint.sessions.settlement import begun, finish, settle
 UNKNOWN_START_TIMEOUT = 300.0  # seconds, when the spec cannot be read
 PATIENCE = timedelta(seconds=4)
 """How long something may keep a pod from starting before it is worth a word."""
+USED_UP = (reasons.BUDGET_REACHED, reasons.RESERVATION_USED)
+RESERVATION_USED = (
+    "what the budgets have reserved for a session that names no limit is used up; set spec.limits to more than status.usage, and it goes on where it "
+    "stopped"
+)
 LOST_AFTER = timedelta(seconds=15)
 """How long after the end of its grace period a pod that is still there counts as on a lost node."""
 
@@ -49,10 +57,17 @@ def plan(seen: Observed) -> Plan:
         return _cancel_unstarted(seen)
     if seen.suspended:
         return Plan(status=_status(seen, begun(seen), Facts(reasons.SUSPENDED, "suspended by spec.suspend", suspended=True)))
+    if seen.admission is not None and seen.admission.outcome == BUDGET_REJECTED:
+        return _reject(seen, seen.admission)
     holding = hold(seen)
     if holding is not None:
         return _hold(seen, holding)
     return _start(seen)
+
+
+def starts(decided: Plan) -> bool:
+    """Whether this plan begins an attempt."""
+    return any(creation.resource == PODS for creation in decided.create)
 
 
 def _start(seen: Observed) -> Plan:
@@ -66,7 +81,9 @@ def _start(seen: Observed) -> Plan:
     if not seen.resolved.ephemeral:
         creations.append(Create(CLAIMS, volume_claim(seen)))
     creations.append(Create(PODS, agent_pod(seen)))
-    return Plan(create=tuple(creations), look_again=seen.now + timedelta(seconds=seen.resolved.start_timeout))
+    warnings = seen.admission.warnings if seen.admission else ()
+    events = tuple(EventRecord(BUDGET_WARNING, sentence(short), warning=True) for short in warnings)
+    return Plan(create=tuple(creations), events=events, look_again=seen.now + timedelta(seconds=seen.resolved.start_timeout))
 
 
 def _supervise(seen: Observed, pod: PodFacts) -> Plan:
@@ -127,6 +144,8 @@ def _settle(seen: Observed, pod: PodFacts) -> Plan:
     status, verdict = settle(remains)
     result = remains.result
     keep_log = pod.gone or pod.deleting_since is not None or verdict.outcome != SUSPENDED
+    if verdict.reason == reasons.BUDGET_REACHED and remains.lowered:
+        verdict = replace(verdict, reason=reasons.RESERVATION_USED, message=RESERVATION_USED)
     return _settled(seen, status, verdict, result.tools if result else (), () if keep_log else (_delete(pod),))
 
 
@@ -136,7 +155,7 @@ def _settled(seen: Observed, status: dict[str, Any], verdict: Ending, tools: tup
     if finished and error:  # more than the last attempt's ending may be to blame
         verdict = Ending(verdict.outcome, error["class"], error["message"])
     retry = moment(status.get("nextRetryTime"))
-    budget = verdict.reason == reasons.BUDGET_REACHED
+    budget = verdict.reason in USED_UP
     if retry is not None:
         holding = backing_off(status, retry)
         status["waitingFor"] = _waiting_for(holding)
@@ -158,29 +177,46 @@ def _hold(seen: Observed, holding: Waiting | Stalled, attempt: PodFacts | None =
     status = begun(seen)
     again = None
     if isinstance(holding, Waiting):
-        again = holding.until
+        if holding.reason == BUDGET_FULL and _is_told(seen, holding):
+            return Plan()  # the queue has moved: no reason to write to everybody who stands in it
+        again = None if holding.reason == BUDGET_FULL else holding.until  # whose turn it is, the queue tells
         status["waitingFor"] = _waiting_for(holding)
     if attempt is not None:
         status.update(attempt=attempt.attempt, podName=attempt.name)
-    facts = Facts(holding.reason, holding.message, holding, suspended=holding.reason == reasons.BUDGET_REACHED)
+    facts = Facts(holding.reason, holding.message, holding, suspended=holding.reason in USED_UP)
     told = {condition.get("reason") for condition in seen.status.get("conditions") or ()}
-    events = () if holding.reason in told else (EventRecord(holding.reason, holding.message, warning=True),)
+    events = () if holding.reason in told or holding.reason == BUDGET_FULL else (EventRecord(holding.reason, holding.message, warning=True),)
     return Plan(status=_status(seen, status, facts), events=events, look_again=again)
+
+
+def _is_told(seen: Observed, holding: Waiting) -> bool:
+    """Whether the status says already that it waits for this very thing."""
+    waiting = seen.status.get("waitingFor") or {}
+    current = seen.status.get("observedGeneration") == seen.generation and ("until" in waiting) == (holding.until is not None)
+    return current and (waiting.get("reason"), waiting.get("kind"), waiting.get("name")) == (holding.reason, holding.kind, holding.name)
 
 
 def _waiting_for(holding: Waiting) -> dict[str, Any]:
     """``until`` only where it is a fixed moment: one that moves with the clock would be a write at every look."""
-    fixed = holding.until if holding.reason == reasons.BACKING_OFF else None
+    fixed = holding.until if holding.reason in (reasons.BACKING_OFF, BUDGET_FULL) else None
     found = {"kind": holding.kind, "name": holding.name, "reason": holding.reason, "until": timestamp(fixed) if fixed else ""}
     return {name: value for name, value in found.items() if value}
 
 
 def _cancel_unstarted(seen: Observed) -> Plan:
+    return _end_unstarted(seen, reasons.CANCELLED, "cancelled by spec.cancel")
+
+
+def _reject(seen: Observed, verdict: Verdict) -> Plan:
+    """There is no room in a budget that lets nobody wait."""
+    return _end_unstarted(seen, verdict.outcome, verdict.message, (EventRecord(verdict.outcome, verdict.message, warning=True),))
+
+
+def _end_unstarted(seen: Observed, reason: str, message: str, events: tuple[EventRecord, ...] = ()) -> Plan:
     status = begun(seen)
     finish(status, seen.now)
-    verdict = Ending(CANCELLED, reasons.CANCELLED, "cancelled by spec.cancel")
-    status["result"] = {"error": {"class": verdict.reason, "message": verdict.message}, "truncated": False}
-    return Plan(status=_status(seen, status, Facts(verdict.reason, verdict.message, finished=False)), look_again=seen.now)
+    status["result"] = {"error": {"class": reason, "message": message}, "truncated": False}
+    return Plan(status=_status(seen, status, Facts(reason, message, finished=False)), events=events, look_again=seen.now)
 
 
 def _lost_unseen(seen: Observed) -> bool:

@@ -18,6 +18,7 @@ SOURCE_HAS_NO_VOLUME = "SourceHasNoVolume"
 INVALID_SPEC = "InvalidSpec"
 INVALID_OUTPUT_SCHEMA = "InvalidOutputSchema"
 BACKING_OFF = "BackingOff"
+RESERVATION_USED = "ReservationUsed"
 POD_REFUSED = "PodRefused"
 
 # How it goes on

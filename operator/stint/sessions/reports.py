@@ -27,6 +27,7 @@ ERROR_CLASSES = frozenset(
 """The classes of the contract; a result that names another is not believed."""
 MOST_COST = Decimal(10**9)
 DEEPEST, MODEL_NAME, MOST_TURNS, MESSAGE = 64, 256, 1_000_000, 2048
+LIMITS = ("cost", "tokens", "inputTokens", "outputTokens")
 COUNTS = ("requests", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
 
@@ -135,7 +136,7 @@ def read_report(text: str) -> Report | None:
             for name, value in (models if isinstance(models, dict) else {}).items()
             if isinstance(value, dict) and 0 < len(name) <= MODEL_NAME
         },
-        limit_reached=limit if limit in ("cost", "tokens") else None,
+        limit_reached=limit if limit in LIMITS else None,
         last_status=_status(error.get("status")) if isinstance(error := document.get("lastError"), dict) else None,
         output_sha256=output.get("sha256"),
         output_valid=output.get("valid") is True,

@@ -29,6 +29,8 @@ class Resolved:
     workspace: Workspace
     pod_template: PodTemplate
     cost_limit: Decimal
+    names_cost: bool
+    """Whether the cost limit is one that session or profile names, and not the operator's default."""
     token_limit: int | None
     timeout: float
     start_timeout: float
@@ -55,6 +57,7 @@ def resolve(spec: SessionSpec, profile: ProfileSpec | None, default_cost_limit: 
         workspace=_workspace(base.workspace, spec.workspace),
         pod_template=overlay(base.pod_template, spec.pod_template),
         cost_limit=usd(limits.cost or default_cost_limit),
+        names_cost=limits.cost is not None,
         token_limit=limits.tokens,
         timeout=seconds(limits.timeout or defaults.TIMEOUT),
         start_timeout=seconds(limits.start_timeout or defaults.START_TIMEOUT),

@@ -78,6 +78,7 @@ def test_the_controller_may_do_exactly_this(cluster_roles: Roles) -> None:
         ("", "configmaps"): {"get"},
         ("networking.k8s.io", "networkpolicies"): {"list", "watch", "create", "patch"},
         ("", "events"): {"create"},
+        ("", "namespaces"): {"list", "watch"},
     }
 
 

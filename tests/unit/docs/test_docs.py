@@ -19,7 +19,7 @@ TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 CONTRACT = (DOCS / "reference/pod-contract.md").read_text()
 PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md")])
 EXAMPLES = sorted((REPO / "examples").glob("*.yaml"))
-MODULES = ("sessions/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
+MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
 KUBERNETES_OWN = "Reasons of Kubernetes"
 RESERVED = "Reserved"
 

@@ -8,6 +8,7 @@ from perf.bed import STAGES
 from perf.manifests import COLLECTIONS, NOT_DONE, Json, manifest
 from perf.real_manifests import bare, prompt, same_shape, talk
 from stint.api.session import SessionSpec
+from stint.sessions.names import MANAGED_BY, MANAGED_BY_LABEL
 
 RUN = {"conversation": "11111111-1111-5111-8111-111111111111", "prompt": prompt(), "agent": {"model": "claude-x"}}
 POD: Json = {
@@ -31,8 +32,8 @@ def test_a_session_of_the_load_is_ephemeral_and_can_be_read() -> None:
 
 def test_sessions_and_jobs_end_by_a_stage_each() -> None:
     stages = list(yaml.safe_load_all(STAGES.read_text()))
-    owners = [stage["spec"]["selector"]["matchExpressions"][-1]["values"] for stage in stages]
-    assert owners == [["AgentSession"], ["Job"]]
+    job = manifest("Job", "x")["spec"]["template"]["metadata"]["labels"]
+    assert [stage["spec"]["selector"]["matchLabels"] for stage in stages] == [{MANAGED_BY_LABEL: MANAGED_BY}, job]
     assert len({stage["spec"]["delay"]["durationMilliseconds"] for stage in stages}) == 1
 
 

@@ -15,6 +15,7 @@ from stint.engine.plan import Plan
 from stint.kube.client import KubeClient
 from stint.kube.errors import NotFound
 from stint.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from stint.sessions.desk import Desk
 from stint.sessions.ending import Remains
 from stint.sessions.observe import World
 from stint.sessions.observed import Observed, Provider
@@ -23,7 +24,7 @@ from stint.sessions.pod_store import PodStore
 from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
 from stint.settings import Settings
-from unit.sessions.builders import NAMESPACE, SETTINGS, Gone, facts, observed
+from unit.sessions.builders import NAMESPACE, NOW, SETTINGS, Gone, facts, observed
 
 OUTPUT_SCHEMA: Json = {"agent": {"outputSchema": {"properties": {"a": {}}}}}
 """A session's spec that asks for structured output."""
@@ -211,3 +212,12 @@ def read_provider(item: Json) -> Provider:
 
 def time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def no_budgets() -> Desk:
+    """There are none, so nobody asks for one."""
+    return Desk(SETTINGS.system_namespace, look=_nobody, publish=_nobody, clock=lambda: NOW)
+
+
+def _nobody(_: object) -> None:
+    raise AssertionError("a budget that is not there has something to say")

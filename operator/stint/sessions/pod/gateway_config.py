@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from stint.api.provider import ModelPrice
+from stint.budgets.amounts import NOTHING, write_amounts
 from stint.sessions.observed import Observed
 from stint.sessions.usage import known, money, remaining, used
 
@@ -46,11 +48,20 @@ def _price(price: ModelPrice) -> dict[str, str]:
 
 
 def reserved(seen: Observed) -> str:
-    """The JSON text of the annotation ``stint.dev/reserved``: the most that the attempt may use."""
-    return orjson.dumps(_limits(seen)).decode()
+    """The JSON text of the annotation ``stint.dev/reserved``: the most that the attempt may use, and whether that is less than its own limits
+    leave, because budgets have reserved less."""
+    limits = _limits(seen)
+    lowered = seen.admission is not None and limits != _limits(replace(seen, admission=None))
+    return orjson.dumps({**limits, "lowered": True} if lowered else limits).decode()
 
 
 def _limits(seen: Observed) -> dict[str, Any]:
+    """What the session's limits leave, and no more than what its budgets have reserved."""
     assert seen.resolved is not None
     cost, tokens = remaining(seen.resolved, used(seen.status) if seen.resolved.ephemeral else known(seen.status))
-    return {"cost": money(cost), "tokens": tokens}
+    request = seen.admission.request if seen.admission else NOTHING
+    if request.cost is not None:
+        cost = min(cost, request.cost)
+    if request.tokens is not None:
+        tokens = int(request.tokens) if tokens is None else min(tokens, int(request.tokens))
+    return {**write_amounts(request), "cost": money(cost), "tokens": tokens}

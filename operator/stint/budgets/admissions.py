@@ -1,0 +1,234 @@
+"""Who may start: ledger, queue and commits as one thing, which is told what happens and tells whom to look at again.
+
+::
+
+    ask ──▶ queue ──▶ admitted ──▶ commit in the status of all its budgets ──▶ ask again: Admitted ──▶ pod ──▶ observe(running)
+              │                                                                     │
+              └──▶ waits: BudgetFull, …            withdraw (it is not to start) ◀──┘
+
+A new leader first writes its epoch into every budget; until all have it, nobody is admitted whom a budget counts. Then it carries out what its
+predecessors have left. No I/O, no clock: whoever calls passes the time, carries out `status`, and says with `stands` what the cluster holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from stint.budgets.budget import Budget, BudgetKey
+from stint.budgets.commits import Attempt, Commit, Commits, left_over, next_epoch, read_commits
+from stint.budgets.facts import Running, Session
+from stint.budgets.ledger import Ledger
+from stint.budgets.line import Waiter
+from stint.budgets.published import published
+from stint.budgets.queue import Queue
+from stint.budgets.verdict import ADMITTED, FREE, Verdict
+
+
+class Superseded(Exception):
+    """Another leader has written its epoch into a budget: this one may decide nothing any more."""
+
+
+class Admissions:
+    """``wake``: look at the session of this uid again; ``changed``: the status of this budget is out of date."""
+
+    def __init__(self, system_namespace: str, wake: Callable[[str], None], changed: Callable[[BudgetKey], None]) -> None:
+        self.ledger = Ledger(system_namespace)
+        self._wake = wake
+        self._changed = changed
+        self._queue = Queue(self.ledger)
+        self._commits = Commits()
+        self._epoch = 0
+        self._joining: set[BudgetKey] = set()
+        """Budgets that do not hold our epoch yet, at the beginning; nothing is decided until all do."""
+        self._found: dict[BudgetKey, tuple[Commit, ...]] = {}
+        """What former leaders have left."""
+        self._kept_out: dict[str, None] = {}
+        """Sessions that asked meanwhile."""
+        self._without_pod: dict[str, Attempt] = {}
+        """Admitted attempts whose pods nobody has seen yet, by session."""
+        self._granted: dict[Attempt, Verdict] = {}
+        """What was decided on them."""
+        self._uncommitted: set[Attempt] = set()
+        """Those of them that some budget does not list yet."""
+        self._waiting: dict[str, Verdict] = {}
+        """What sessions that do not start were told, by uid."""
+
+    # Budgets
+
+    def begin(self, statuses: Mapping[BudgetKey, Mapping[str, Any]]) -> None:
+        """The budgets that there are when this leader begins, with their status. Call it after `put_budget` for each."""
+        self._joining = set(statuses)
+        self._found = {key: read_commits(status) for key, status in statuses.items()}
+        for key, found in self._found.items():
+            self._commits.inherit(key, found)
+            self._changed(key)
+
+    def put_budget(self, budget: Budget, now: datetime, status: Mapping[str, Any], carried: Iterable[Mapping[str, Any]] = ()) -> None:
+        """A budget was added or edited. One that is new to us may have been restored with a status of old: our epoch has to be above its epoch."""
+        if budget.key not in self.ledger:
+            self._epoch = max(self._epoch, next_epoch([status]))
+        if self.ledger.put_budget(budget, now, carried):
+            self._changed(budget.key)
+            self._go_on(now)
+
+    def remove_budget(self, key: BudgetKey, now: datetime) -> None:
+        """A budget was deleted."""
+        self.ledger.remove_budget(key)
+        self._complete(self._commits.remove_budget(key))
+        self._found.pop(key, None)
+        self._joined(key, now)
+        self._go_on(now)
+
+    def stands(self, key: BudgetKey, status: Mapping[str, Any], now: datetime) -> None:
+        """What the status of a budget holds now: by an answer to a write of ours, or by a watch. Raises `Superseded`."""
+        epoch = int(status.get("epoch", 0))
+        if epoch > self._epoch:
+            raise Superseded(f"budget {key} holds epoch {epoch} of another controller, this one has {self._epoch}")
+        if epoch == self._epoch:
+            self._joined(key, now)
+            self._complete(self._commits.stands(key, read_commits(status)))
+
+    def status(self, key: BudgetKey, old: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
+        """The whole status to write now, with all that may be committed. If it does not get to the cluster, the next one carries the same."""
+        self._commits.failed(key)
+        self._commits.next_batch(key)
+        budget = self.ledger.budget(key)
+        return published(
+            budget, self.ledger.accounts(key), waiting=self._queue.waiting(key), epoch=self._epoch, commits=self._commits.content(key),
+            old=old, generation=generation, now=now,
+        )  # fmt: skip
+
+    def urgent(self, key: BudgetKey) -> bool:
+        """Whether somebody waits for the next write of this budget's status."""
+        return key in self._joining or self._commits.waits(key)
+
+    def next_wakeup(self, key: BudgetKey) -> datetime | None:
+        """When time alone may make room in a budget for somebody who waits; call `tick` then."""
+        return self._queue.next_wakeup(key)
+
+    def tick(self, now: datetime) -> None:
+        """Decide what time alone has made possible."""
+        self._go_on(now)
+
+    # Sessions
+
+    def observe(self, session: Session, now: datetime) -> None:
+        """All that is known of a session. Its running attempt has a pod."""
+        self.ledger.observe(session, now)
+        admitted = self._without_pod.get(session.uid)
+        if admitted is not None and session.running is not None and session.running.attempt >= admitted.number:
+            self._settle_commit(session.uid)
+        if session.running is not None:
+            self._queue.remove(session.uid)
+            self._waiting.pop(session.uid, None)
+        self._go_on(now)
+
+    def gone(self, uid: str, now: datetime) -> None:
+        """The session is no longer there."""
+        self.withdraw(uid, now)
+        if uid in self.ledger:
+            self.ledger.forget(uid, now)
+            self._go_on(now)
+
+    def ask(self, waiter: Waiter, now: datetime) -> Verdict | None:
+        """May this attempt start? The session has been observed. None: not now, and not for want of room; its session is woken when that is over."""
+        uid = waiter.uid
+        accounts = self.ledger.accounts_of(uid)
+        if self._joining and accounts:
+            self._kept_out[uid] = None
+            return None
+        running = self.ledger.running(uid)
+        if running is not None and running.attempt == waiter.attempt:
+            attempt = Attempt(uid, running.attempt)
+            return None if attempt in self._uncommitted else self._granted.get(attempt) or Verdict(ADMITTED, running.request)
+        if not accounts:
+            self._queue.remove(uid)
+            return FREE
+        self._queue.add(waiter)
+        self._go_on(now, asking=uid)
+        return self._waiting.get(uid)  # None: it was admitted, and that is being written
+
+    def withdraw(self, uid: str, now: datetime) -> None:
+        """The session is not to start now: it leaves the queue, and an admission without a pod is taken back."""
+        self._kept_out.pop(uid, None)
+        self._waiting.pop(uid, None)
+        admitted = self._without_pod.get(uid)
+        if admitted is None and uid not in self._queue:
+            return
+        self._queue.remove(uid)
+        if admitted is not None:
+            self._settle_commit(uid)
+            self.ledger.release(uid, admitted.number)
+        self._go_on(now)
+
+    # How it goes on
+
+    def _go_on(self, now: datetime, asking: str = "") -> None:
+        """Decide what can be decided, and tell whom it concerns."""
+        for key in dict.fromkeys(account.budget.key for account in self.ledger.touched):
+            self._changed(key)
+        if self._joining:
+            return
+        for decision in self._queue.pump(now):
+            uid, verdict = decision.waiter.uid, decision.verdict
+            keys = dict.fromkeys(account.budget.key for account in self.ledger.accounts_of(uid))
+            if verdict.admitted:
+                self._waiting.pop(uid, None)
+                self._admitted(Attempt(uid, decision.waiter.attempt), verdict, keys)
+            else:
+                self._waiting[uid] = verdict
+            for key in keys:
+                self._changed(key)
+            if uid != asking:
+                self._wake(uid)
+
+    def _admitted(self, attempt: Attempt, verdict: Verdict, budgets: Iterable[BudgetKey]) -> None:
+        self._without_pod[attempt.uid] = attempt
+        self._granted[attempt] = verdict
+        if not self._commits.add(Commit(attempt, self._epoch, verdict.request), tuple(budgets)):
+            self._uncommitted.add(attempt)
+
+    def _complete(self, commits: Iterable[Commit]) -> None:
+        """All their budgets list them: their pods may be created."""
+        for commit in commits:
+            if commit.attempt in self._uncommitted:
+                self._uncommitted.discard(commit.attempt)
+                self._wake(commit.attempt.uid)
+
+    def _settle_commit(self, uid: str) -> None:
+        attempt = self._without_pod.pop(uid)
+        self._granted.pop(attempt, None)
+        self._uncommitted.discard(attempt)
+        self._commits.drop(attempt)
+
+    def _joined(self, key: BudgetKey, now: datetime) -> None:
+        """A budget holds our epoch. When all do, no other leader can decide anything any more, and what they left can be carried out."""
+        if key not in self._joining:
+            return
+        self._joining.discard(key)
+        if self._joining:
+            return
+        rest = left_over(self._found, self._next_attempt, lambda uid: {account.budget.key for account in self.ledger.accounts_of(uid)})
+        for key in self._found:
+            self._changed(key)
+        self._found = {}
+        for commit in rest.drop:
+            self._commits.drop(commit.attempt)
+        for commit in rest.carry_out:
+            uid, number = commit.attempt
+            known = self.ledger.session(uid)
+            self.ledger.observe(replace(known, running=Running(number, now, commit.request)), now)
+            self._without_pod[uid] = commit.attempt
+            self._wake(uid)
+        for uid in self._kept_out:
+            self._wake(uid)
+        self._kept_out.clear()
+        self._go_on(now)
+
+    def _next_attempt(self, uid: str) -> int | None:
+        if uid not in self.ledger or self.ledger.running(uid) is not None:
+            return None
+        return max(self.ledger.session(uid).settled, default=0) + 1

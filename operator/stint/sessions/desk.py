@@ -1,0 +1,76 @@
+"""Where sessions and budgets meet: knows the sessions by their keys, and the budgets by their uids.
+
+Closed as long as there is no budget: then sessions cost nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from stint.budgets.admissions import Admissions
+from stint.budgets.budget import Budget, BudgetKey
+from stint.budgets.facts import settled_attempts
+from stint.budgets.verdict import Verdict
+from stint.engine.keys import Key
+from stint.sessions.names import KIND
+from stint.sessions.observed import Observed
+from stint.sessions.subject import session_of, waiter_of
+
+Clock = Callable[[], datetime]
+
+
+class Desk:
+    """``look``: look at this session again; ``publish``: the status of this budget is out of date."""
+
+    def __init__(self, system_namespace: str, look: Callable[[Key], None], publish: Callable[[BudgetKey], None], clock: Clock) -> None:
+        self.admissions = Admissions(system_namespace, self._wake, publish)
+        self.namespaces: dict[str, Mapping[str, str]] = {}
+        """Labels of namespaces."""
+        self.open = False
+        self._look = look
+        self._clock = clock
+        self._keys: dict[str, Key] = {}
+
+    def begin(self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]]) -> None:
+        """Open, with all sessions and all budgets that there are."""
+        self.open = True
+        for each in seen:
+            self.observe(each)
+        statuses = {}
+        for budget, status in budgets:
+            self.admissions.put_budget(budget, self._clock(), status)
+            statuses[budget.key] = status
+        self.admissions.begin(statuses)
+
+    def observe(self, seen: Observed) -> None:
+        """How far a session is now."""
+        self._keys[seen.uid] = Key(KIND, seen.namespace, seen.name)
+        self.admissions.observe(session_of(seen, self.namespaces.get(seen.namespace, {})), seen.now)
+
+    def written(self, item: Mapping[str, Any]) -> None:
+        """A session as the API server answered it to a write of ours: an attempt may have been settled."""
+        uid = item["metadata"]["uid"]
+        if uid in self.admissions.ledger:
+            known = self.admissions.ledger.session(uid)
+            self.admissions.observe(replace(known, settled=settled_attempts(item.get("status") or {}), running=None), self._clock())
+
+    def ask(self, seen: Observed) -> Verdict | None:
+        """May its next attempt start? See `Admissions.ask`."""
+        return self.admissions.ask(waiter_of(seen), seen.now)
+
+    def withdraw(self, seen: Observed) -> None:
+        """It is not to start now."""
+        if seen.pod is None:
+            self.admissions.withdraw(seen.uid, seen.now)
+
+    def gone(self, uid: str) -> None:
+        """The session is no longer there."""
+        if self._keys.pop(uid, None) is not None:
+            self.admissions.gone(uid, self._clock())
+
+    def _wake(self, uid: str) -> None:
+        if uid in self._keys:
+            self._look(self._keys[uid])
