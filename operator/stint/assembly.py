@@ -236,7 +236,7 @@ class Assembly:
         """Fill the caches, then work until cancelled. Nothing is decided before everything has been listed."""
         async with asyncio.TaskGroup() as group:
             for informer in self.informers:
-                group.create_task(informer.run())
+                group.create_task(self._inform(informer))
             for resource in WATCHED_BY_KOPF:
                 await self._fill(resource)
             for informer in self.informers:
@@ -250,6 +250,12 @@ class Assembly:
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
             group.create_task(self._resync())
             await self.controller.run(self.settings.workers)
+
+    async def _inform(self, informer: Informer) -> None:
+        try:
+            await informer.run()
+        except NotFound as missing:
+            raise _not_installed(informer.resource) from missing
 
     async def _resync(self) -> None:
         """Kopf does not tell of objects that vanished while a watch was down; a list now and then does."""
@@ -267,7 +273,7 @@ class Assembly:
             try:
                 await list_all(self.client, resource, Listing(self, resource))
             except NotFound as missing:
-                raise RuntimeError(f"the cluster does not know {resource.plural}.{resource.group}: install the CRDs (charts/stint)") from missing
+                raise _not_installed(resource) from missing
             except (Unreachable, ApiError) as failure:
                 log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
                 await asyncio.sleep(FILL_RETRY)
@@ -291,6 +297,10 @@ class Assembly:
             self.failure = task.exception()
             log.critical("the controller failed; the process ends and starts anew", exc_info=self.failure)
         self.stop_flag.set()
+
+
+def _not_installed(resource: Resource) -> RuntimeError:
+    return RuntimeError(f"the cluster does not know {resource.plural}.{resource.group}: install the CRDs (charts/stint)")
 
 
 def kopf_settings(settings: kopf.OperatorSettings) -> None:

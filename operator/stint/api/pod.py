@@ -16,6 +16,10 @@ ResourceList = Annotated[dict[str, Quantity], Schema(maxProperties=16)]
 
 
 OWN_METADATA = Rule("self.all(key, !key.startsWith('stint.dev/'))", "choose another prefix: metadata under stint.dev/ is Stint's own")
+SANDBOX = Rule(
+    "self.all(key, !key.startsWith('container.apparmor.security.beta.kubernetes.io/') && !key.startsWith('seccomp.security.alpha.kubernetes.io/'))",
+    "take out the AppArmor and seccomp annotations: agent pods run under the runtime's default profiles, and sessions do not choose others",
+)
 KEYS = Rule(
     "self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
     "write keys such as team or example.com/team",
@@ -61,7 +65,7 @@ class PodTemplate(Model):
     labels: Annotated[dict[str, LabelValue], Schema(OWN_METADATA, KEYS, maxProperties=32)] | None = Field(
         None, description="Further labels of the pod."
     )
-    annotations: Annotated[dict[str, Annotated[str, Schema(maxLength=4 * KIB)]], Schema(OWN_METADATA, KEYS, maxProperties=32)] | None = Field(
+    annotations: Annotated[dict[str, Annotated[str, Schema(maxLength=4 * KIB)]], Schema(OWN_METADATA, SANDBOX, KEYS, maxProperties=32)] | None = Field(
         None, description="Further annotations of the pod."
     )
     resources: Resources | None = Field(None, description="CPU, memory and the like of the agent container.")

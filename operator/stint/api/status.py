@@ -118,6 +118,9 @@ class SessionStatus(Model):
     expired: bool | None = Field(
         None, description="Whether ttlSecondsAfterFinished has removed pods and volume of a session that a GitOps tool keeps."
     )
+    volume_since: Annotated[int, integer(1, 2**31 - 1)] | None = Field(
+        None, description="Number of the first attempt on the present volume, once an earlier volume was removed with its conversation."
+    )
     waiting_for: WaitingFor | None = Field(None, description="Why nothing happens at the moment.")
     usage: Usage = Field(Usage(), description="What the session used, all its attempts together.")
     result: Result | None = Field(None, description="What came out.")

@@ -58,9 +58,6 @@ class ObjectCache:
         """The object is gone; a newer one of the same name stays."""
         meta = item["metadata"]
         self.discard(Key(self.kind, meta["namespace"], meta["name"]), meta["uid"])
-        self._gone[meta["uid"]] = None
-        if len(self._gone) > REMEMBERED:
-            del self._gone[next(iter(self._gone))]
 
     def get(self, namespace: str, name: str) -> dict[str, Any] | None:
         """A fresh copy of the object, or None."""
@@ -90,6 +87,9 @@ class ObjectCache:
         """The API server has no object of this uid; another of the same name stays."""
         if self.holds(key.namespace, key.name, uid):
             del self._held[key.namespace, key.name]
+        self._gone[uid] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
 
     def missing(self, uids: set[str], version: int) -> list[tuple[Key, str]]:
         """Keys and uids of what a list at this version did not hold any more."""

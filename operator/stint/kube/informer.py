@@ -16,7 +16,7 @@ import random
 from typing import Any, Protocol
 
 from stint.kube.client import KubeClient
-from stint.kube.errors import ApiError, Expired, Unreachable
+from stint.kube.errors import ApiError, Expired, NotFound, Unreachable
 from stint.kube.resources import Resource
 
 log = logging.getLogger(__name__)
@@ -39,21 +39,21 @@ class Informer:
 
     def __init__(self, client: KubeClient, resource: Resource, listener: Listener, *, selector: str = "") -> None:
         self._client = client
-        self._resource = resource
+        self.resource = resource
         self._selector = selector
         self._listener = listener
         self.synced = asyncio.Event()
 
     async def run(self) -> None:
-        """List and watch until cancelled."""
+        """List and watch until cancelled. Raises `NotFound` if the API server does not know the resource when it is first listed."""
         version, backoff = "", 0.0
         while True:
             try:
                 if not version:
-                    version = await list_all(self._client, self._resource, self._listener, self._selector)
+                    version = await list_all(self._client, self.resource, self._listener, self._selector)
                     self.synced.set()
                 silent = True
-                async for kind, item in self._client.watch(self._resource, selector=self._selector, version=version):
+                async for kind, item in self._client.watch(self.resource, selector=self._selector, version=version):
                     version = item.get("metadata", {}).get("resourceVersion", "")
                     if not version:
                         raise Unreachable("an event without a version")
@@ -62,14 +62,18 @@ class Informer:
                     silent, backoff = False, 0.0
                 if not silent:
                     continue
+            except NotFound as missing:
+                if not self.synced.is_set():
+                    raise
+                log.warning("watching %s: %s", self.resource.plural, missing)
             except Expired as expired:
                 version = ""
                 if backoff == 0.0:  # once is ordinary; a server that always says so is in trouble
                     backoff = 0.1
                     continue
-                log.warning("watching %s: %s", self._resource.plural, expired)
+                log.warning("watching %s: %s", self.resource.plural, expired)
             except (Unreachable, ApiError) as failure:
-                log.warning("watching %s: %s", self._resource.plural, failure)
+                log.warning("watching %s: %s", self.resource.plural, failure)
             backoff = min(MAX_BACKOFF, backoff * 2 or 0.5)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
 

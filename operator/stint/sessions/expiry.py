@@ -13,8 +13,10 @@ from stint.engine.plan import Delete, Plan
 from stint.kube.resources import CLAIMS, PODS, Resource
 from stint.sessions.names import volume_name
 from stint.sessions.observed import Observed
+from stint.sessions.resolve import Resolved
 
 SESSIONS = Resource("stint.dev", "v1alpha1", "agentsessions")
+PROFILE_RECHECK = timedelta(minutes=1)
 TRACKED_BY_ANNOTATION = ("argocd.argoproj.io/tracking-id",)
 TRACKED_BY_LABEL = ("argocd.argoproj.io/instance", "kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
 
@@ -31,8 +33,12 @@ def expire(seen: Observed) -> Plan:
         return Plan(status=status, look_again=due)
     if not tracked(seen):
         return Plan(delete=(Delete(SESSIONS, seen.namespace, seen.name, seen.uid),))
+    if seen.resolved is None:  # a profile that is missing just now may want the volume retained
+        return Plan(status=status, look_again=seen.now + PROFILE_RECHECK)
+    volume = _volume(seen, seen.resolved)
     pods = tuple(Delete(PODS, pod.namespace, pod.name, pod.uid) for pod in seen.pods if pod.deleting_since is None and not pod.gone)
-    return Plan(delete=(*_volume(seen), *pods), status={**status, "expired": True}, delete_first=True)
+    fresh = {"volumeSince": seen.settled + 1} if volume else {}
+    return Plan(delete=(*volume, *pods), status={**status, "expired": True, **fresh}, delete_first=True)
 
 
 def acknowledged(seen: Observed) -> dict[str, Any]:
@@ -47,8 +53,7 @@ def tracked(seen: Observed) -> bool:
     return any(name in annotations for name in TRACKED_BY_ANNOTATION) or any(name in labels for name in TRACKED_BY_LABEL)
 
 
-def _volume(seen: Observed) -> tuple[Delete, ...]:
-    terms = seen.resolved  # a profile that is missing just now may want the volume retained
-    if terms is None or terms.ephemeral or (terms.workspace.volume is not None and terms.workspace.volume.retain_policy == "Retain"):
+def _volume(seen: Observed, terms: Resolved) -> tuple[Delete, ...]:
+    if terms.ephemeral or (terms.workspace.volume is not None and terms.workspace.volume.retain_policy == "Retain"):
         return ()
     return (Delete(CLAIMS, seen.namespace, volume_name(seen.name, seen.uid), None),)

@@ -141,9 +141,10 @@ def _source(world: World, namespace: str, name: str) -> Source | None:
     conditions = {condition["type"]: condition["status"] for condition in status.get("conditions") or ()}
     source_spec = SessionSpec.read(item.get("spec") or {})
     profile = _profile(world, namespace, source_spec)
-    ephemeral = resolve(source_spec, profile, world.settings.default_cost_limit).ephemeral or bool(status.get("expired"))
+    resolved = resolve(source_spec, profile, world.settings.default_cost_limit)
+    removed = bool(status.get("expired")) and status.get("volumeSince", 0) > status.get("attempt", 0)
     over = bool(status.get("completionTime")) or conditions.get("Suspended") == "True"
-    return Source(item["metadata"]["uid"], over and bool(status.get("history")), ephemeral)
+    return Source(item["metadata"]["uid"], over and bool(status.get("history")), resolved.ephemeral or removed)
 
 
 async def _log_tail(world: World, seen: Observed) -> str:

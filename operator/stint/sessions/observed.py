@@ -109,8 +109,9 @@ class Observed:
 
     @property
     def has_talked(self) -> bool:
-        """A settled attempt has sent requests to the model."""
-        return any(attempt.get("requests") for attempt in self.status.get("history") or ())
+        """A settled attempt on the present volume has sent requests to the model."""
+        since = int(self.status.get("volumeSince", 0))
+        return any(attempt.get("requests") for attempt in self.status.get("history") or () if attempt["attempt"] >= since)
 
     @property
     def has_continued(self) -> bool:
