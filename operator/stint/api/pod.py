@@ -12,6 +12,7 @@ from stint.api.scheduling import Affinity, Toleration, TopologySpreadConstraint
 
 SYSTEM_PRIORITY = "name a PriorityClass of your own; the cluster's own classes (system-...) would let agents displace everything else"
 
+AnnotationValue = Annotated[str, Schema(maxLength=4 * KIB)]
 ResourceList = Annotated[dict[str, Quantity], Schema(maxProperties=16)]
 
 
@@ -65,7 +66,7 @@ class PodTemplate(Model):
     labels: Annotated[dict[str, LabelValue], Schema(OWN_METADATA, KEYS, maxProperties=32)] | None = Field(
         None, description="Further labels of the pod."
     )
-    annotations: Annotated[dict[str, Annotated[str, Schema(maxLength=4 * KIB)]], Schema(OWN_METADATA, SANDBOX, KEYS, maxProperties=32)] | None = Field(
+    annotations: Annotated[dict[str, AnnotationValue], Schema(OWN_METADATA, SANDBOX, KEYS, maxProperties=32)] | None = Field(
         None, description="Further annotations of the pod."
     )
     resources: Resources | None = Field(None, description="CPU, memory and the like of the agent container.")
