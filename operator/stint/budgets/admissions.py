@@ -102,15 +102,18 @@ class Admissions:
             self._joined(key, now)
             self._complete(self._commits.stands(key, read_commits(status)))
 
-    def status(self, key: BudgetKey, old: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
-        """The whole status to write now, with all that may be committed. If it does not get to the cluster, the next one carries the same."""
+    def committed(self, key: BudgetKey) -> dict[str, Any]:
+        """The part of a budget's status that decides: our epoch, and all that may be committed now. If it does not get to the cluster, the next one
+        carries the same."""
         self._commits.failed(key)
         self._commits.next_batch(key)
-        budget = self.ledger.budget(key)
-        return published(
-            budget, self.ledger.accounts(key), waiting=self._queue.waiting(key), epoch=self._epoch, commits=self._commits.content(key),
-            old=old, generation=generation, now=now,
-        )  # fmt: skip
+        return {"epoch": self._epoch, "commits": [commit.document() for commit in self._commits.content(key)]}
+
+    def status(self, key: BudgetKey, old: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
+        """The whole status to write now."""
+        accounts = self.ledger.accounts(key)
+        told = published(self.ledger.budget(key), accounts, waiting=self._queue.waiting(key), old=old, generation=generation, now=now)
+        return {**told, **self.committed(key)}
 
     def urgent(self, key: BudgetKey) -> bool:
         """Whether somebody waits for the next write of this budget's status."""

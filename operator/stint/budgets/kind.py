@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from stint.api.base import API_VERSION
 from stint.budgets.admissions import Admissions
@@ -50,21 +52,25 @@ class Budgets:
         target = Target(BUDGETS, KIND, API_VERSION, item)
         due = self._published.get(budget, LONG_AGO) + PUBLISH_EVERY
         parts = self._admissions.unwritten(budget, now) if now >= may_create else {}
-        if now < due and not parts and not self._admissions.urgent(budget):
-            return Look(target, Plan(look_again=due))
-        old = item.get("status") or {}
+        old, create, told = item.get("status") or {}, _config_maps(item, parts), _told(refusal)
+        if now < due:
+            status = {**old, **self._admissions.committed(budget)} if self._admissions.urgent(budget) else None
+            return Look(target, Plan(status=status, create=create, events=told, look_again=due))
         status = self._admissions.status(budget, old, item["metadata"].get("generation", 0), now)
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
             self._published[budget] = now
-        create = tuple(Create(CONFIG_MAPS, part_manifest(item, part, document), shared=True) for part, document in parts.items())
         later = [self._admissions.next_wakeup(budget), next_change(accounts, now), may_create if now < may_create else None]
         again = min((when for when in later if when is not None), default=None)
-        return Look(target, Plan(status=status, create=create, events=(*crossed(accounts, old, now), *_told(refusal)), look_again=again))
+        return Look(target, Plan(status=status, create=create, events=(*crossed(accounts, old, now), *told), look_again=again))
 
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
         self._cache.discard(key, uid)
+
+
+def _config_maps(item: Mapping[str, Any], parts: Mapping[int, Mapping[str, Any]]) -> tuple[Create, ...]:
+    return tuple(Create(CONFIG_MAPS, part_manifest(item, part, document), shared=True) for part, document in parts.items())
 
 
 def _told(refusal: Refusal | None) -> tuple[EventRecord, ...]:
