@@ -226,6 +226,13 @@ SOURCES: list[Any] = [
     pytest.param(
         session(name="earlier", uid="e", status=status(history=[attempt(1)], volumeSince=2)), Source("e", False, False), id="about to run again after it expired",
     ),
+    pytest.param(
+        session(name="earlier", uid="e", status=finished_status(volumeSince=2)), Source("e", True, True), id="expired, and cancelled before it ran again",
+    ),
+    pytest.param(
+        session(name="earlier", uid="e", status=status(history=[attempt(1)], volumeSince=2, conditions=[condition("Suspended")])), Source("e", True, True),
+        id="expired, and suspended before it ran again",
+    ),
     pytest.param(session(name="earlier", uid="e", namespace="team-b", status=finished_status()), None, id="another team's"),
     pytest.param(session(name="later", uid="e", status=finished_status()), None, id="another one"),
 ]  # fmt: skip
