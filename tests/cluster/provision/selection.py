@@ -20,7 +20,9 @@ MARKERS = (
     "image(name): needs an image beside operator, agent and mockapi",
 )
 NEEDS_CLUSTER = {"bed", "cluster"}
-SORT, LEFT_OUT, REFUSAL = "stint_cluster", "stint_left_out", "stint_refusal"
+KEPT = pytest.StashKey[list[str]]()
+"""In the configuration: what `AnyCluster.remove` returned."""
+SORT, LEFT_OUT, REFUSAL, KEPT_BY_WORKER = "stint_cluster", "stint_left_out", "stint_refusal", "stint_kept"
 """Names in a worker's output."""
 
 
@@ -33,6 +35,7 @@ class Selection:
         self._sort: Sort | None = None
         self._of_workers: Sort | None = None
         self._left_out: list[tuple[str, str]] = []
+        self._kept: list[str] = []
 
     @pytest.hookimpl(trylast=True)  # after -k and -m
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,6 +63,14 @@ class Selection:
             raise pytest.UsageError(output[REFUSAL])
         self._of_workers = output.get(SORT, self._of_workers)
         self._left_out = output.get(LEFT_OUT, self._left_out)
+        self._kept += output.get(KEPT_BY_WORKER, [])
+
+    @pytest.hookimpl(trylast=True)  # after the teardown of fixtures, which is here when a run is stopped
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        kept = session.config.stash.get(KEPT, [])
+        self._kept += kept
+        output: dict[str, Any] = getattr(session.config, "workeroutput", {})
+        output[KEPT_BY_WORKER] = kept
 
     def pytest_report_collectionfinish(self) -> list[str]:
         return [f"cluster: {DESCRIPTIONS[self._sort]}"] if self._sort else []
@@ -71,6 +82,10 @@ class Selection:
             terminalreporter.section("left out on this cluster")
             for nodeid, reason in self._left_out:
                 terminalreporter.line(f"{nodeid}: {reason}")
+        if self._kept:
+            terminalreporter.section("kept")
+            for sentence in self._kept:
+                terminalreporter.line(sentence)
 
     def _why_not(self, item: pytest.Item, sort: Sort) -> str | None:
         if sort != "embedded" and (marker := item.get_closest_marker("embedded")):

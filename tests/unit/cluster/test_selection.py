@@ -11,8 +11,15 @@ pytest_plugins = ["pytester"]
 TESTS = """
 import pytest
 
+from cluster.provision.selection import KEPT
+
+@pytest.fixture(scope="session")
+def cluster(pytestconfig):
+    yield
+    pytestconfig.stash[KEPT] = ["somebody's cluster is kept"]
+
 @pytest.fixture
-def bed():
+def bed(cluster):
     return None
 
 def test_anywhere(bed):
@@ -80,6 +87,14 @@ def test_elsewhere_a_test_for_the_embedded_cluster_is_deselected_and_named_with_
     )
 
 
+@pytest.mark.parametrize("arguments", [(), ("-x",)], ids=["a whole run", "a run that is stopped"])
+def test_what_is_left_of_a_cluster_is_told(pytester: pytest.Pytester, arguments: tuple[str, ...]) -> None:
+    pytester.makepyfile(TESTS + "\ndef test_that_fails(bed):\n    raise AssertionError\n\ndef test_later(bed):\n    pass\n")
+    result = pytester.runpytest_inprocess("-p", "no:asyncio", *arguments, plugins=[Plugin(lambda: "kind", {})])
+    result.stdout.fnmatch_lines(["*= kept =*", "somebody's cluster is kept"])
+    assert result.outlines.count("somebody's cluster is kept") == 1
+
+
 @pytest.mark.parametrize(("environment", "deselected"), [({}, 2), ({"SSHSERVER_IMAGE": "r/sshserver:1"}, 1)])
 def test_on_a_given_cluster_a_test_of_another_image_runs_once_that_is_named(
     pytester: pytest.Pytester, environment: dict[str, str], deselected: int
@@ -114,7 +129,9 @@ def test_with_workers_the_run_says_once_which_cluster_it_was(pytester: pytest.Py
 def test_one_worker_may_have_any_cluster_and_what_is_left_out_is_told(pytester: pytest.Pytester) -> None:
     result = run_with_workers(pytester, "kind", 1)
     result.assert_outcomes(passed=3)
-    result.stdout.fnmatch_lines(["cluster: kind", "*left out on this cluster*", "*::test_special: only the embedded cluster can do this*"])
+    result.stdout.fnmatch_lines(
+        ["cluster: kind", "*left out on this cluster*", "*::test_special: only the embedded cluster can do this*", "*= kept =*", "somebody's cluster is kept"]
+    )
 
 
 def test_several_workers_do_not_get_one_cluster(pytester: pytest.Pytester) -> None:
