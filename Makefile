@@ -16,7 +16,8 @@ export CLUSTER
 SOURCES := operator images/agent images/mockapi hack tests
 UNIT = $(wildcard tests/unit tests/simulation)
 CLUSTER_TESTS = $(wildcard tests/cluster)
-# Two workers, and on the embedded cluster one for each; ARGS="-n 0" for none.
+# Unit tests alone: a worker for each core. With cluster tests: two if two embedded clusters fit on this machine, else none
+# (tests/cluster/provision/choice.py). ARGS="-n 0" for none in any case.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 ##@ Try it

@@ -16,7 +16,7 @@ from cluster.kube import Kube
 from cluster.provision.choice import chosen, cluster_of, workers
 from cluster.provision.embedded import Embedded
 from cluster.provision.interface import AnyCluster
-from cluster.provision.selection import MARKERS, Selection
+from cluster.provision.selection import KEPT, MARKERS, Selection
 from demonstration.errors import CannotRunHere, DemoError
 
 
@@ -42,7 +42,7 @@ def cluster(pytestconfig: pytest.Config) -> Iterator[AnyCluster]:
     except CannotRunHere as error:
         pytest.exit(str(error), returncode=error.exit_code)
     yield found
-    found.remove()
+    pytestconfig.stash[KEPT] = found.remove()
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cluster.bed import GIT, SYSTEM, Bed, own_namespace
+from cluster.bed import GIT, SYSTEM, Bed
+from cluster.gitnamespace import git_namespace
 from cluster.kube import Json
 from cluster.sessions import ready, talk
 from cluster.sshserver import PORT
@@ -68,22 +69,14 @@ class SSHServer:
 
 @contextmanager
 def serving(bed: Bed, repositories: dict[str, dict[str, str]]) -> Iterator[SSHServer]:
-    """A server with these repositories ({name: {path: content}}), in the namespace that sessions reach; nobody else's server is there then."""
+    """A server with these repositories ({name: {path: content}})."""
     server = SSHServer(bed)
     image = bed.cluster.images([IMAGE])[IMAGE]
-    clear(bed)
-    bed.kube.create(own_namespace(GIT))
-    for manifest in manifests(image, server, repositories):
-        bed.kube.create(manifest)
-    bed.kube.until("Pod", GIT, "ssh", ready)
-    yield server
-    clear(bed)
-
-
-def clear(bed: Bed) -> None:
-    """Remove the namespace, and wait until the next server can have it."""
-    bed.kube.delete("Namespace", "", GIT)
-    bed.kube.until("Namespace", "", GIT, lambda _: False, gone=True)
+    with git_namespace(bed):
+        for manifest in manifests(image, server, repositories):
+            bed.kube.create(manifest)
+        bed.kube.until("Pod", GIT, "ssh", ready)
+        yield server
 
 
 def manifests(image: str, server: SSHServer, repositories: dict[str, dict[str, str]]) -> list[Json]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cluster.bed import GIT, Bed, own_namespace
+from cluster.bed import GIT, Bed
+from cluster.gitnamespace import git_namespace
 from cluster.gitserver import TOKEN
 from cluster.kube import Json
 from cluster.sessions import finished, ready, reason, script, session, talk
@@ -41,20 +42,19 @@ def git(bed: Bed) -> Iterator[str]:
     data = {"gitserver.py": (Path(__file__).parent / "gitserver.py").read_text(), "repositories.json": json.dumps(repositories)}
     hardened = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}
     meta = {"namespace": GIT, "labels": {"app": "git"}}
-    bed.kube.create(own_namespace(GIT))
-    bed.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "git", **meta}, "data": data})
     container = {
         "name": "git", "image": bed.images["agent"], "command": ["python3", "/srv/gitserver.py", "/srv/repositories.json"],
         "securityContext": {**hardened, "runAsNonRoot": True, "runAsUser": 10001}, "volumeMounts": [{"name": "srv", "mountPath": "/srv"}],
         "readinessProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1},
     }  # fmt: skip
     spec = {"containers": [container], "volumes": [{"name": "srv", "configMap": {"name": "git"}}], "terminationGracePeriodSeconds": 1}
-    bed.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "git", **meta}, "spec": spec})
     service = {"selector": {"app": "git"}, "ports": [{"port": 8080}]}
-    bed.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "git", "namespace": GIT}, "spec": service})
-    bed.kube.until("Pod", GIT, "git", ready)
-    yield URL
-    bed.kube.delete("Namespace", "", GIT)
+    with git_namespace(bed):
+        bed.kube.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "git", **meta}, "data": data})
+        bed.kube.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "git", **meta}, "spec": spec})
+        bed.kube.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "git", "namespace": GIT}, "spec": service})
+        bed.kube.until("Pod", GIT, "git", ready)
+        yield URL
 
 
 def working_on(repository: Json, namespace: str, name: str, prompt: str) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from types import TracebackType
 from typing import Self
 
@@ -10,7 +11,7 @@ from cluster.kube import Kube
 from cluster.provision.embedded import Embedded
 from devcluster import Cluster
 from perf.bed import IDLE
-from perf.benchmark import say
+from perf.benchmark import CannotMeasure, say
 from perf.controller import ROOT
 from perf.manifests import Json
 
@@ -30,6 +31,8 @@ class RealBed:
         self._place = Embedded(self.cluster, nodes=1)
 
     def __enter__(self) -> Self:
+        if shutil.which("buildah") is None:
+            raise CannotMeasure("Stint's images are built with buildah, and it is not installed: run `make setup` as root")
         self.cluster.down()
         self._place.start()
         try:

@@ -23,10 +23,6 @@ class AuditLog:
         time.sleep(LATE)
         self._start = path.stat().st_size
 
-    def writes(self, user: str) -> Writes:
-        """What this user wrote since this object was made."""
-        return count(self.lines(), user)
-
     def lines(self) -> list[str]:
         """Everything since this object was made."""
         time.sleep(LATE)

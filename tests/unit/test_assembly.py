@@ -157,6 +157,9 @@ async def test_what_a_list_does_not_hold_any_more_is_gone(assembly: Assembly) ->
     assert not assembly.caches[SESSIONS].holds("team-a", "fix", "u-1")
     assert assembly.caches[SESSIONS].holds("team-a", "newer", "u-2")
     assert len(assembly.pods) == 0
+    # and an answer that comes late does not bring it back
+    assembly.feed(SESSIONS, thing(version=11))
+    assert not assembly.caches[SESSIONS].holds("team-a", "fix", "u-1")
 
 
 # What answers to our own writes tell
@@ -300,16 +303,34 @@ def test_a_list_that_fails_at_the_start_is_waited_for(failure: Exception) -> Non
     assert with_assembly(scenario) == (False, True, 3)
 
 
-def test_without_the_crds_the_process_ends_with_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("plural", ["agentsessions", "agentprofiles", "modelproviders", "ratebudgets"])
+def test_without_the_crds_the_process_ends_with_a_sentence(plural: str, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(started: Started) -> Assembly:
-        started.cluster.trouble["agentprofiles"] = [NotFound(404, "NotFound", "404 page not found")]
+        started.cluster.trouble[plural] = [NotFound(404, "NotFound", "404 page not found")]
         started.assembly.start()
         await started.assembly.stop_flag.wait()
         return started.assembly
 
     assembly = with_assembly(scenario)
     assert isinstance(assembly.failure, ExceptionGroup)
-    assert "the cluster does not know agentprofiles.stint.dev: install the CRDs (charts/stint)" in caplog.text
+    assert f"the cluster does not know {plural}.stint.dev: install the CRDs (charts/stint)" in caplog.text
+
+
+def test_crds_that_are_missing_later_end_nothing() -> None:
+    async def scenario(started: Started) -> tuple[bool, bool]:
+        cluster, assembly = started.cluster, started.assembly
+        assembly.start()
+        await asyncio.sleep(1)
+        missing = NotFound(404, "NotFound", "404 page not found")
+        cluster.trouble["agentsessions"] = [missing]
+        for news in (missing, Expired(410, "Expired", "old")):
+            cluster.events["agentsessions"].put_nowait(news)
+        await asyncio.sleep(60)
+        cluster.events["agentsessions"].put_nowait(("ADDED", thing(version=101)))
+        await asyncio.sleep(1)
+        return assembly.stop_flag.is_set(), assembly.caches[SESSIONS].holds("team-a", "fix", "u-1")
+
+    assert with_assembly(scenario) == (False, True)
 
 
 def test_a_resync_finds_what_vanished_unseen() -> None:

@@ -142,8 +142,8 @@ def _source(world: World, namespace: str, name: str) -> Source | None:
     source_spec = SessionSpec.read(item.get("spec") or {})
     profile = _profile(world, namespace, source_spec)
     resolved = resolve(source_spec, profile, world.settings.default_cost_limit)
-    removed = bool(status.get("expired")) and status.get("volumeSince", 0) > status.get("attempt", 0)
     over = bool(status.get("completionTime")) or conditions.get("Suspended") == "True"
+    removed = over and status.get("volumeSince", 0) > status.get("attempt", 0)  # and no attempt has begun on another volume
     return Source(item["metadata"]["uid"], over and bool(status.get("history")), resolved.ephemeral or removed)
 
 

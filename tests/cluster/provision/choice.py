@@ -54,6 +54,17 @@ def name_for(name: str, config: pytest.Config) -> str:
     return f"{name}-{worker['workerid']}" if worker else name
 
 
+def refuse_shared(sort: Sort, config: pytest.Config) -> None:
+    """Raises UsageError where several workers would have one cluster: only the embedded one has a name for each."""
+    worker: dict[str, int] = getattr(config, "workerinput", {})
+    count = worker.get("workercount", 1)
+    if count > 1 and sort != "embedded":
+        raise pytest.UsageError(
+            f"{count} workers can't share a cluster (it is {DESCRIPTIONS[sort]}), because tests remove nodes and uninstall Stint: "
+            'run without workers, ARGS="-n 0".'
+        )
+
+
 def workers(sort: Sort, cores: int, memory: int) -> int:
     """How many of `-n auto`; 0: no workers. ``memory`` in bytes; a cluster with the tests' pods takes some 4 GiB."""
     return 2 if sort == "embedded" and cores >= 2 and memory >= 12 * 2**30 else 0

@@ -46,9 +46,10 @@ class Embedded:
     def program(self, name: str) -> str:
         return str(self.machine.bin / name)
 
-    def remove(self) -> None:
+    def remove(self) -> list[str]:
         if not self._keep:
             self.machine.down()
+        return []
 
 
 def build_images(names: Iterable[str]) -> dict[str, tuple[str, Path]]:

@@ -50,6 +50,7 @@ class Given:
     def images(self, names: Iterable[str]) -> dict[str, str]:
         images = {name: self._environment[image_variable(name)] for name in names}
         tools = self._tools()
+        tools.kubectl("delete", "namespace", PULLING, "--ignore-not-found", "--timeout=180s")  # that of an earlier call may not be gone yet
         tools.kubectl("apply", "-f", "-", stdin=json.dumps(pulling(images)))
         tools.kubectl("rollout", "status", "daemonset/images", "-n", PULLING, f"--timeout={PATIENCE}")
         tools.kubectl("delete", "namespace", PULLING, "--wait=false")
@@ -58,13 +59,18 @@ class Given:
     def program(self, name: str) -> str:
         return find(name)
 
-    def remove(self) -> None:
+    def remove(self) -> list[str]:
+        """The system namespace goes last: by its label the next run knows that the CRDs which a run that was killed has left are the tests'."""
         tools = self._tools()
         with self._kept:
             tools.kubectl("delete", "namespace", "-l", f"{OURS_SELECTOR},kubernetes.io/metadata.name!={SYSTEM}", "--timeout=180s")
+            kinds = [crd for crd in CRDS if tools.get("crd", crd)]
+            if kinds:
+                tools.kubectl("delete", ",".join(kinds), "--all", "-n", SYSTEM, "--timeout=180s")
             uninstall(tools)
+            left = remove_unused_kinds(tools)
             tools.kubectl("delete", "namespace", "-l", OURS_SELECTOR, "--timeout=180s")
-            remove_unused_kinds(tools)
+        return [f"the CRDs are kept, because there are objects of these kinds: {', '.join(left)}"] if left else []
 
     def _tools(self) -> Tools:
         return Tools(str(self._kubeconfig))

@@ -27,5 +27,5 @@ class AnyCluster(Protocol):
     def program(self, name: str) -> str:
         """Path of kubectl or helm."""
 
-    def remove(self) -> None:
-        """Remove what `start` and the tests made, unless it is to be kept."""
+    def remove(self) -> list[str]:
+        """Remove what `start` and the tests made, unless it is to be kept. Returns what is left and why, in sentences for the user."""

@@ -32,6 +32,7 @@ class Kind:
         self._image = image
         self._keep = keep
         self._kubeconfig = kubeconfig_of(name)
+        self._made = False
         self._kind: KindCluster
 
     @property
@@ -50,7 +51,8 @@ class Kind:
         folder.mkdir(parents=True, exist_ok=True)
         with chdir(folder):  # KindCluster makes a folder .pytest-kind wherever it is created
             self._kind = KindCluster(self.name, self._kubeconfig, self._image, Path(program), Path(find("kubectl")))
-        if self.name in call(program, "get", "clusters").split():  # one that was kept; its kubeconfig may not have been
+        self._made = self.name not in call(program, "get", "clusters").split()
+        if not self._made:  # its kubeconfig may not be there any more
             call(program, "export", "kubeconfig", "--name", self.name, "--kubeconfig", str(self._kubeconfig))
         self._kind.create(CONFIG)
 
@@ -66,7 +68,11 @@ class Kind:
     def program(self, name: str) -> str:
         return find(name)
 
-    def remove(self) -> None:
-        if not self._keep:
-            self._kind.delete()
-            self._kubeconfig.unlink(missing_ok=True)
+    def remove(self) -> list[str]:
+        if self._keep:
+            return []
+        if not self._made:
+            return [f"the kind cluster {self.name} is kept, because it was there before the run: kind delete cluster --name {self.name}"]
+        self._kind.delete()
+        self._kubeconfig.unlink(missing_ok=True)
+        return []

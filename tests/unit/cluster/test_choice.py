@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.provision.choice import name_for, sort_of_cluster, workers
+from cluster.provision.choice import name_for, refuse_shared, sort_of_cluster, workers
 from demonstration.choice import Sort
 from demonstration.clusters import own_kubeconfigs
 from demonstration.errors import CannotRunHere
@@ -79,3 +79,20 @@ def test_each_worker_has_a_cluster_of_its_own(pytestconfig: pytest.Config, monke
     assert name_for("ci", pytestconfig) == "ci-gw1"
     monkeypatch.delattr(pytestconfig, "workerinput")
     assert name_for("ci", pytestconfig) == "ci"
+
+
+@pytest.mark.parametrize(
+    ("sort", "count", "refused"), [("embedded", 2, False), ("kind", 2, True), ("given", 3, True), ("kind", 1, False), ("given", 1, False)]
+)
+def test_workers_do_not_share_a_cluster(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, sort: Sort, count: int, refused: bool) -> None:
+    monkeypatch.setattr(pytestconfig, "workerinput", {"workerid": "gw0", "workercount": count}, raising=False)
+    if not refused:
+        refuse_shared(sort, pytestconfig)
+        return
+    with pytest.raises(pytest.UsageError, match=rf'^{count} workers can\'t share .*ARGS="-n 0"'):
+        refuse_shared(sort, pytestconfig)
+
+
+def test_without_workers_there_is_nothing_to_share(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(pytestconfig, "workerinput", raising=False)
+    refuse_shared("kind", pytestconfig)

@@ -81,12 +81,21 @@ def test_what_a_run_that_was_killed_has_left_is_taken_over(user: User) -> None:
 def test_sessions_go_before_the_operator_and_the_operator_before_the_kinds(user: User) -> None:
     cluster = Given("", "", {})
     cluster.start()
-    cluster.remove()
-    sessions, operator, system, kinds = user.changes()
+    user.has_stint(OURS)
+    assert cluster.remove() == []
+    sessions, providers, operator, kinds, _ = user.changes()
     assert "delete namespace -l stint-test=true,kubernetes.io/metadata.name!=stint-system" in sessions
+    assert "delete agentsessions.stint.dev --all -n stint-system" in providers
     assert "helm uninstall stint" in operator
-    assert "delete namespace -l stint-test=true " in system
     assert "delete crd" in kinds
+
+
+def test_the_mark_of_the_tests_goes_last_so_that_a_run_that_is_killed_leaves_nothing_that_looks_like_somebody_elses(user: User) -> None:
+    cluster = Given("", "", {})
+    cluster.start()
+    user.has_stint(OURS)
+    cluster.remove()
+    assert "delete namespace -l stint-test=true " in user.changes()[-1]
 
 
 def test_kinds_stay_while_there_are_objects_of_somebody_else(user: User) -> None:
@@ -94,7 +103,7 @@ def test_kinds_stay_while_there_are_objects_of_somebody_else(user: User) -> None
     cluster.start()
     user.has_stint(OURS)
     user.has("sessions", "agentsession.stint.dev/precious\n")
-    cluster.remove()
+    assert cluster.remove() == ["the CRDs are kept, because there are objects of these kinds: agentsessions.stint.dev"]
     assert not any("delete crd" in line for line in user.changes())
 
 
@@ -105,4 +114,15 @@ def test_every_node_gets_the_images_that_the_user_names(user: User) -> None:
     namespace, daemons = pulling({"agent": "r:5000/agent:1"})["items"]
     assert namespace["metadata"]["labels"] == OURS
     assert [each["image"] for each in daemons["spec"]["template"]["spec"]["containers"]] == ["r:5000/agent:1"]
+    cluster.remove()
+
+
+def test_images_are_pulled_twice_without_the_first_call_being_in_the_way(user: User) -> None:
+    cluster = Given("", "", {"SSHSERVER_IMAGE": "r/sshserver:1"})
+    cluster.start()
+    cluster.images(["sshserver"])
+    waits, applies, _ = user.changes()
+    assert "delete namespace stint-test-images --ignore-not-found" in waits
+    assert "--wait=false" not in waits
+    assert "apply" in applies
     cluster.remove()

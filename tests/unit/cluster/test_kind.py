@@ -90,11 +90,20 @@ def test_images_are_loaded_from_docker_or_from_an_archive(machine: Machine, monk
     assert machine.calls()[1:] == ["kind load docker-image --name t stint/operator:1", "kind load image-archive /cache/agent.tar --name t"]
 
 
+def test_a_cluster_that_was_there_before_is_left_and_the_run_says_so(machine: Machine) -> None:
+    machine.has_cluster("t")
+    cluster = Kind("t")
+    cluster.start()
+    assert cluster.remove() == ["the kind cluster t is kept, because it was there before the run: kind delete cluster --name t"]
+    assert not any("delete" in line for line in machine.calls())
+    assert machine.kubeconfig.exists()
+
+
 @pytest.mark.parametrize("keep", [False, True])
 def test_the_cluster_is_removed_unless_it_is_kept(machine: Machine, keep: bool) -> None:
     cluster = Kind("t", keep=keep)
     cluster.start()
-    cluster.remove()
+    assert cluster.remove() == []
     assert (f"kind delete cluster --name=t --kubeconfig={machine.kubeconfig}" in machine.calls()) == (not keep)
     assert machine.kubeconfig.exists() == keep
 

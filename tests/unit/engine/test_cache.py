@@ -81,6 +81,14 @@ def test_an_answer_that_comes_after_the_disappearance_does_not_bring_the_object_
     assert len(cache) == 0
 
 
+def test_nor_one_that_comes_after_a_list_did_not_hold_the_object_any_more(cache: ObjectCache) -> None:
+    [(gone, uid)] = cache.missing(set(), 6)
+    cache.discard(gone, uid)
+    assert not cache.put(thing(version=7))
+    assert cache.missing(set(), 8) == []
+    assert cache.put(thing(version=9, uid="u-2"))
+
+
 def test_so_many_disappearances_are_remembered_and_no_more(cache: ObjectCache) -> None:
     for number in range(REMEMBERED + 1):
         cache.drop(thing(version=number, uid=f"gone-{number}"))

@@ -10,7 +10,7 @@ import pytest
 
 from simulation.virtual_time import VirtualLoop
 from stint.kube.client import KubeClient
-from stint.kube.errors import ApiError, Expired, Unauthorized, Unreachable
+from stint.kube.errors import ApiError, Expired, NotFound, Unauthorized, Unreachable
 from stint.kube.informer import MAX_BACKOFF, Informer, list_all
 from stint.kube.resources import PODS, Resource
 from unit.engine.kit import Json, thing, virtual
@@ -183,6 +183,24 @@ def test_a_list_that_fails_is_tried_again_after_a_pause() -> None:
 def test_a_list_whose_pages_have_expired_begins_anew() -> None:
     run = Run([GONE, EMPTY])
     assert run.asked == [("list", ""), ("list", ""), ("watch", "5")]
+
+
+UNKNOWN = NotFound(404, "NotFound", "404 page not found")
+
+
+async def test_a_resource_that_the_server_does_not_know_at_the_first_list_ends_the_informer() -> None:
+    client = ScriptedWatch(lambda: 0, [Unreachable("lost"), UNKNOWN], [])
+    informer = Informer(client, PODS, Copy())
+    with pytest.raises(NotFound):
+        await informer.run()
+    assert len(client.asked) == 2
+    assert not informer.synced.is_set()
+
+
+def test_a_resource_that_the_server_does_not_know_for_a_while_is_watched_again() -> None:
+    run = Run([EMPTY, UNKNOWN, EMPTY], [UNKNOWN], [GONE])
+    assert run.asked == [("list", ""), ("watch", "5"), ("watch", "5"), ("list", ""), ("list", ""), ("watch", "5")]
+    assert run.pauses[:2] == [0, 0.5]
 
 
 async def test_a_list_that_breaks_between_two_pages_makes_nothing_missing() -> None:

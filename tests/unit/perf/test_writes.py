@@ -31,9 +31,11 @@ def test_only_what_comes_later_counts(tmp_path: Path, monkeypatch: pytest.Monkey
     file = tmp_path / "audit.log"
     file.write_text(line("stint", "create", "pods") + "\n")
     log = writes.AuditLog(file)
+    later = [line("stint", "delete", "pods"), line("other", "create", "pods")]
     with file.open("a") as stream:
-        stream.write(line("stint", "delete", "pods") + "\n")
-    assert log.writes("stint") == {"delete pods": 1}
+        stream.write("\n".join(later) + "\n")
+    assert log.lines() == later
+    assert log.lines() == later, "reading takes nothing away"
 
 
 def test_what_stood_in_line_with_the_last_pod_is_told_by_time() -> None:

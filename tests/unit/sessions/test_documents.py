@@ -13,7 +13,7 @@ from stint.gateway.config import parse
 from stint.sessions.names import conversation
 from stint.sessions.observed import Source
 from stint_runner.description import Description, parse_description
-from unit.sessions.builders import NAME, NAMESPACE, UID, ago, attempt, observed, provider, session, status
+from unit.sessions.builders import NAME, NAMESPACE, UID, ago, attempt, finished_status, observed, provider, session, status
 from unit.sessions.kit import gateway_json, run_json, the_pod
 
 SECRET: Json = {"secretKeyRef": {"name": "s", "key": "k"}}
@@ -195,6 +195,10 @@ def test_how_the_last_attempt_ended_says_how_to_begin(outcome: str, reason: str)
 def test_the_time_of_all_attempts_together_is_limited(active: int, left: int) -> None:
     before = status(history=[attempt(1, "Disrupted", "Evicted")], activeSeconds=active)
     assert run({"limits": {"timeout": "10m"}}, before)["timeoutSeconds"] == left
+
+
+def test_a_run_that_begins_again_has_all_its_time() -> None:
+    assert run({"retryRequest": stamp(ago(1)), "limits": {"timeout": "10m"}}, finished_status(activeSeconds=500))["timeoutSeconds"] == 600
 
 
 # gateway.json

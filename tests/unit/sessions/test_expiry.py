@@ -11,7 +11,7 @@ from simulation.pod_status import Json
 from stint.engine.plan import Plan
 from stint.sessions.expiry import expire, tracked
 from stint.sessions.plan import plan
-from unit.sessions.builders import NAME, UID, Gone, ahead, ended_pod, finished_status, observed, profile, session
+from unit.sessions.builders import NAME, UID, Gone, ahead, attempt, ended_pod, finished_status, observed, profile, session
 from unit.sessions.kit import deleted, status_of, told
 
 TTL: Json = {"ttlSecondsAfterFinished": 60}
@@ -82,6 +82,30 @@ def test_the_profiles_volume_is_retained_too() -> None:
     item = session({**TTL, "profileRef": {"name": "bug-fixer"}}, status=OLD, **ARGO)
     seen = observed(item, profile=profile({"workspace": {"volume": {"retainPolicy": "Retain"}}}))
     assert deleted(expire(seen)) == []
+
+
+def test_without_its_profile_nothing_is_deleted_or_marked_and_it_is_looked_at_again() -> None:
+    decided = expired({"profileRef": {"name": "bug-fixer"}}, **ARGO)
+    assert (decided.delete, decided.look_again) == ((), ahead(60))
+    assert status_of(decided).keys() == OLD.keys()
+
+
+def test_without_its_profile_a_session_that_nobody_creates_again_goes_all_the_same() -> None:
+    assert deleted(expired({"profileRef": {"name": "bug-fixer"}})) == [("agentsessions", NAME)]
+
+
+@pytest.mark.parametrize(
+    ("workspace", "since"),
+    [
+        pytest.param({"volume": {"size": "1Gi"}}, 3, id="deleted"),
+        pytest.param({"volume": {"retainPolicy": "Retain"}}, None, id="retained"),
+        pytest.param({"ephemeral": True}, None, id="never was"),
+    ],
+)
+def test_the_next_attempt_is_known_to_have_a_new_volume_exactly_when_this_one_is_deleted(workspace: Json, since: int | None) -> None:
+    decided = expired({"workspace": workspace}, finished_status(ended=3600, history=[attempt(1, "Disrupted", "Evicted"), attempt(2)]), **ARGO)
+    assert status_of(decided).get("volumeSince") == since
+    assert (VOLUME in deleted(decided)) == (since is not None)
 
 
 def test_a_session_that_cannot_be_read_never_expires() -> None:

@@ -12,7 +12,7 @@ from stint.engine.plan import Refusal, Stalled, Waiting
 from stint.sessions.holds import START_RULES, hold
 from stint.sessions.observed import Observed, Presence, Source
 from stint.sessions.references import Reference
-from unit.sessions.builders import NAMESPACE, NOW, ago, ahead, attempt, observed, provider, session, status
+from unit.sessions.builders import NAMESPACE, NOW, ago, ahead, attempt, finished_status, observed, provider, session, status
 
 SECRET = Reference("Secret", "anthropic", "api-key")
 MAP = Reference("ConfigMap", "texts", "prompt")
@@ -119,6 +119,10 @@ FREE: list[Any] = [
     pytest.param(observed(session({"limits": {"cost": "6"}}, status=spent("5"))), id="the limit was raised"),
     pytest.param(observed(session(status=spent("5", estimated=True))), id="an estimate that the volume's journal will replace"),
     pytest.param(observed(session({"limits": {"timeout": "10m"}}, status=spent("1", activeSeconds=599))), id="a second is left"),
+    pytest.param(
+        observed(session({"limits": {"timeout": "10m"}, "retryRequest": stamp(ago(1))}, status=finished_status(activeSeconds=600))),
+        id="a run that begins again has all its time",
+    ),
     pytest.param(observed(session(EARLIER), source=at_rest()), id="a source at rest"),
     pytest.param(
         observed(session(EARLIER, status=status(history=[attempt(1, "Failed", "ServerError", requests=1)]))),

@@ -211,6 +211,28 @@ SOURCES: list[Any] = [
     pytest.param(
         session({"workspace": {"ephemeral": True}}, name="earlier", uid="e", status=finished_status()), Source("e", True, True), id="ephemeral",
     ),
+    pytest.param(
+        session(name="earlier", uid="e", status=finished_status(expired=True, volumeSince=2)), Source("e", True, True), id="expired, its volume removed",
+    ),
+    pytest.param(session(name="earlier", uid="e", status=finished_status(expired=True)), Source("e", True, False), id="expired, its volume retained"),
+    pytest.param(
+        session(name="earlier", uid="e", status=finished_status(expired=True, volumeSince=2, history=[attempt(1), attempt(2)])), Source("e", True, False),
+        id="expired again, its second volume retained",
+    ),
+    pytest.param(
+        session(name="earlier", uid="e", status=finished_status(volumeSince=2, history=[attempt(1), attempt(2)])), Source("e", True, False),
+        id="finished again on a second volume",
+    ),
+    pytest.param(
+        session(name="earlier", uid="e", status=status(history=[attempt(1)], volumeSince=2)), Source("e", False, False), id="about to run again after it expired",
+    ),
+    pytest.param(
+        session(name="earlier", uid="e", status=finished_status(volumeSince=2)), Source("e", True, True), id="expired, and cancelled before it ran again",
+    ),
+    pytest.param(
+        session(name="earlier", uid="e", status=status(history=[attempt(1)], volumeSince=2, conditions=[condition("Suspended")])), Source("e", True, True),
+        id="expired, and suspended before it ran again",
+    ),
     pytest.param(session(name="earlier", uid="e", namespace="team-b", status=finished_status()), None, id="another team's"),
     pytest.param(session(name="later", uid="e", status=finished_status()), None, id="another one"),
 ]  # fmt: skip
@@ -225,6 +247,30 @@ async def test_a_source_may_be_ephemeral_by_its_profile() -> None:
     source = session(WITH_PROFILE, name="earlier", uid="e", status=finished_status())
     seen = await look(session(EARLIER), provider(), source, profile({"workspace": {"ephemeral": True}}))
     assert seen.source == Source("e", True, True)
+
+
+async def test_the_source_is_not_looked_up_any_more_once_its_copy_has_been_talked_to() -> None:
+    talked = status(history=[attempt(1, "Failed", "Overloaded")])
+    unreadable = broken(session(name="earlier", uid="e"), "suspend", ["no"])
+    for source in (session(name="earlier", uid="e", status=finished_status()), unreadable):
+        seen = await look(session(EARLIER, status=talked), provider(), source)
+        assert (seen.source, seen.invalid) == (None, "")
+
+
+SILENT = attempt(1, "Failed", "CloneFailed", requests=0)
+TALKED = [attempt(1), attempt(2, "Failed", "Overloaded")]
+LOOKED_UP: list[Any] = [
+    pytest.param(EARLIER, status(history=[SILENT]), True, id="an attempt that never asked the model"),
+    pytest.param(EARLIER, status(history=TALKED, volumeSince=3), True, id="the volume was removed since"),
+    pytest.param(EARLIER, status(history=TALKED, volumeSince=2), False, id="talked to on the new volume"),
+    pytest.param({**EARLIER, "workspace": {"ephemeral": True}}, status(history=TALKED), True, id="nothing stays in the pod"),
+]
+
+
+@pytest.mark.parametrize(("spec", "before", "looked_up"), LOOKED_UP)
+async def test_the_source_is_looked_up_until_the_present_volume_holds_its_copy(spec: Json, before: Json, looked_up: bool) -> None:
+    seen = await look(session(spec, status=before), provider(), session(name="earlier", uid="e", status=finished_status()))
+    assert seen.source == (Source("e", True, False) if looked_up else None)
 
 
 # The log

@@ -51,6 +51,19 @@ def test_a_schema_that_is_no_object_has_a_problem_without_a_place() -> None:
     assert schema_problem(wrong) == "'type' is not of type 'object', 'boolean'"
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({"$schema": {}}, id="a dialect that is an object"),
+        pytest.param({"$schema": 5}, id="a dialect that is a number"),
+        pytest.param({"$schema": "http://[::1"}, id="a dialect that is no URL"),
+        pytest.param({"pattern": "a{99999999999999999999}"}, id="more repetitions than can be counted"),
+    ],
+)
+def test_a_schema_on_which_the_library_breaks_has_a_problem_too(schema: Json) -> None:
+    assert 0 < len(schema_problem(schema)) <= 512
+
+
 def test_a_schema_nested_without_end_is_too_deep() -> None:
     deep: Json = json.loads('{"not":' * 900 + "{}" + "}" * 900)
     assert schema_problem(deep) == "it is nested too deeply"

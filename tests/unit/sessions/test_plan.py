@@ -403,6 +403,17 @@ def test_a_pod_that_nobody_saw_start_is_lost_for_free() -> None:
     assert (entry["outcome"], entry["reason"], entry["estimated"], entry["cost"]) == ("Disrupted", "PodLost", False, "0")
 
 
+def test_a_pod_that_nobody_saw_is_not_as_old_as_the_session() -> None:
+    # given a second attempt, of which only the status has kept a trace, an hour after the first has begun
+    first = attempt(1, "Disrupted", "Evicted", start=pod_status.stamp(ago(3600)), end=pod_status.stamp(ago(3500)))
+    before = status(history=[first]) | {"attempt": 2, "podName": f"{NAME}-2"}
+    # when
+    entry = last_attempt(plan(observed(session({"limits": {"startTimeout": "5m"}}, status=before))))
+    # then
+    assert (entry["attempt"], entry["outcome"], entry["reason"]) == (2, "Disrupted", "PodLost")
+    assert entry["start"] == pod_status.stamp(NOW)
+
+
 def test_a_finished_session_has_lost_no_pod() -> None:
     found = status_of(plan(observed(session(status=finished_status()))))
     assert len(found["history"]) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from simulation.pod_status import Json, stamp
 from stint.sessions.observed import Source
-from unit.sessions.builders import NAME, NAMESPACE, SETTINGS, UID, ago, attempt, observed, provider, session, status
+from unit.sessions.builders import NAME, NAMESPACE, SETTINGS, UID, ago, attempt, finished_status, observed, provider, session, status
 from unit.sessions.kit import GIT, containers, expanded, mounts, the_pod, volume
 
 SECRET: Json = {"secretKeyRef": {"name": "s", "key": "k"}}
@@ -47,6 +47,25 @@ def test_labels_and_annotations_of_the_users_are_there_too() -> None:
     meta = pod({"podTemplate": {"labels": {"team": "a"}, "annotations": {"note": "x"}}})["metadata"]
     assert meta["labels"]["team"] == "a"
     assert meta["annotations"]["note"] == "x"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "stint.dev/session-uid",
+        "stint.dev/gateway",
+        "stint.dev/of-tomorrow",
+        "app.kubernetes.io/managed-by",
+        "container.apparmor.security.beta.kubernetes.io/agent",
+        "seccomp.security.alpha.kubernetes.io/pod",
+    ],
+)
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_what_is_ours_or_would_open_the_sandbox_is_left_out_of_what_users_write(field: str, name: str) -> None:
+    own = {name: "unconfined", "team": "a"}
+    meta = pod({"podTemplate": {field: own}})["metadata"]
+    assert meta[field]["team"] == "a"
+    assert meta[field].get(name) == pod()["metadata"][field].get(name)
 
 
 def test_the_next_attempt_has_the_next_number() -> None:
@@ -248,6 +267,11 @@ def test_a_pod_is_never_restarted_and_has_half_a_minute_to_end() -> None:
 def test_kubelet_ends_a_pod_whose_runner_cannot_keep_the_time(limits: Json, active: int, seconds: int) -> None:
     before = status(history=[attempt(1, "Disrupted", "Evicted")], activeSeconds=active)
     assert pod({"limits": limits}, before)["spec"]["activeDeadlineSeconds"] == seconds
+
+
+def test_kubelet_gives_a_run_that_begins_again_all_its_time() -> None:
+    before = finished_status(activeSeconds=3600)
+    assert pod({"retryRequest": stamp(ago(1))}, before)["spec"]["activeDeadlineSeconds"] == 3600 + 300 + 60
 
 
 def test_a_pod_never_has_less_than_a_second() -> None:

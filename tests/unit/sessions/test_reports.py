@@ -245,7 +245,7 @@ def test_a_model_may_have_a_long_name() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "expected"),
-    [("0.033130", "0.033130"), (1, "1"), (0.5, "0.5"), ("-1", "0"), ("NaN", "0"), ("sNaN", "0"), ("Infinity", "0"), ("much", "0"), (None, "0"), ([], "0")],
+    [("0.033130", "0.033130"), (1, "1"), (0.5, "0.5"), ("-1", "0"), ("NaN", "0"), ("sNaN", "0"), ("Infinity", "0"), ("much", "0"), (None, "0"), ([], "0"), ("1e9", "1e9"), ("1e30", "1e9")],
 )
 def test_a_cost_is_a_finite_amount_and_never_negative(cost: object, expected: str) -> None:
     assert read_usage({"cost": cost}).cost == Decimal(expected)
