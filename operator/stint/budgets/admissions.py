@@ -158,7 +158,10 @@ class Admissions:
         admitted = self._without_pod.get(uid)
         if admitted is None and uid not in self._queue:
             return
-        self._queue.remove(uid)
+        if uid in self._queue:
+            self._queue.remove(uid)
+            for account in self.ledger.accounts_of(uid):
+                self._changed(account.budget.key)
         if admitted is not None:
             self._settle_commit(uid)
             self.ledger.release(uid, admitted.number)
@@ -202,7 +205,8 @@ class Admissions:
         attempt = self._without_pod.pop(uid)
         self._granted.pop(attempt, None)
         self._uncommitted.discard(attempt)
-        self._commits.drop(attempt)
+        for key in self._commits.drop(attempt):
+            self._changed(key)
 
     def _joined(self, key: BudgetKey, now: datetime) -> None:
         """A budget holds our epoch. When all do, no other leader can decide anything any more, and what they left can be carried out."""
