@@ -69,7 +69,7 @@ class Admissions:
     def put_budget(self, budget: Budget, now: datetime, status: Mapping[str, Any], carried: Iterable[Mapping[str, Any]] = ()) -> None:
         """A budget was added or edited. One that is new to us may have been restored with a status of old: our epoch has to be above its epoch."""
         if budget.key not in self.ledger:
-            self._epoch = max(self._epoch, next_epoch([status]))
+            self._rise_above(status)
         if self.ledger.put_budget(budget, now, carried):
             self._changed(budget.key)
             self._go_on(now)
@@ -168,6 +168,13 @@ class Admissions:
         self._go_on(now)
 
     # How it goes on
+
+    def _rise_above(self, status: Mapping[str, Any]) -> None:
+        """Answers to writes that are under way will hold the old epoch, and complete nothing: every budget is written again."""
+        if next_epoch([status]) > self._epoch:
+            self._epoch = next_epoch([status])
+            for budget in self.ledger.budgets():
+                self._changed(budget.key)
 
     def _go_on(self, now: datetime, asking: str = "") -> None:
         """Decide what can be decided, and tell whom it concerns."""

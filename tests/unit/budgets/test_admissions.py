@@ -1,82 +1,17 @@
-"""Admissions: nothing starts before all its budgets list it, one leader follows another without a loss, and who waits is woken in time."""
+"""Admissions of one leader: nothing starts before all its budgets list it, what does not take place is free again, and who waits is woken in time."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
 import pytest
 
-from stint.budgets.admissions import Admissions, Superseded
-from stint.budgets.amounts import Amounts, amounts
-from stint.budgets.budget import Budget, BudgetKey
-from stint.budgets.facts import Running, Settled
-from stint.budgets.verdict import FREE, Verdict
-from unit.budgets.kit import CONCURRENCY_1, CONCURRENCY_2, COST_10_DAILY, COST_10_HOUR, NOW, SYSTEM, after, budget, session, settled, waiter
+from stint.budgets.amounts import amounts
+from stint.budgets.budget import BudgetKey
+from stint.budgets.verdict import FREE
+from unit.budgets.kit import CONCURRENCY_1, CONCURRENCY_2, COST_10_DAILY, COST_10_HOUR, NOW, TEAM, Leader, after, budget, outcome, session, settled
 
-Json = dict[str, Any]
-TEAM, MINE = BudgetKey(SYSTEM, "team"), BudgetKey("a", "mine")
+MINE = BudgetKey("a", "mine")
 ONE = budget(CONCURRENCY_1)
 MINE_10 = budget({**CONCURRENCY_1, "limit": "10"}, name="mine", namespace="a")
-
-
-class Leader:
-    """Admissions, and the statuses that the cluster holds."""
-
-    def __init__(self, statuses: dict[BudgetKey, Json] | None = None) -> None:
-        self.woken: list[str] = []
-        self.changed: list[BudgetKey] = []
-        self.cluster: dict[BudgetKey, Json] = statuses if statuses is not None else {}
-        self.it = Admissions(SYSTEM, self.woken.append, self.changed.append)
-
-    def begin(self, *budgets: Budget) -> Leader:
-        for each in budgets:
-            self.it.put_budget(each, NOW, self.cluster.get(each.key, {}))
-        self.it.begin({each.key: self.cluster.get(each.key, {}) for each in budgets})
-        return self
-
-    def lead(self, *budgets: Budget) -> Leader:
-        """Begin, and write the epoch into every budget."""
-        self.begin(*budgets)
-        for each in budgets:
-            self.write(each.key)
-        self.woken.clear()
-        self.changed.clear()
-        return self
-
-    def render(self, key: BudgetKey = TEAM, now: datetime = NOW) -> Json:
-        return self.it.status(key, self.cluster.get(key, {}), 1, now)
-
-    def write(self, key: BudgetKey = TEAM, now: datetime = NOW) -> None:
-        """The status gets to the cluster, and the answer comes."""
-        self.cluster[key] = self.render(key, now)
-        self.it.stands(key, self.cluster[key], now)
-
-    def lists(self, key: BudgetKey = TEAM) -> list[tuple[str, int]]:
-        return [(commit["uid"], commit["attempt"]) for commit in self.cluster[key]["commits"]]
-
-    def ask(self, uid: str, namespace: str = "a", *, now: datetime = NOW, attempt: int = 1, left: Amounts | None = None) -> Verdict | None:
-        if uid not in self.it.ledger:
-            self.it.observe(session(uid, namespace), now)
-        return self.it.ask(waiter(uid, namespace, attempt=attempt, left=left or Amounts()), now)
-
-    def start(self, uid: str, namespace: str = "a", attempt: int = 1) -> None:
-        """Its pod is seen."""
-        running = self.it.ledger.running(uid)
-        self.it.observe(session(uid, namespace, running=Running(attempt, NOW, running.request if running else Amounts())), NOW)
-
-    def end(self, uid: str, attempt: int = 1, cost: str = "0", now: datetime = NOW) -> None:
-        self.it.observe(session(uid, settled={attempt: Settled(NOW, now, amounts(cost, 0, 0, 0))}), now)
-
-    def reserved(self, key: BudgetKey = TEAM) -> int:
-        return int(sum(meter.reserved for account in self.it.ledger.accounts(key) for meter in account.meters))
-
-
-def outcome(verdict: Verdict | None) -> str:
-    return "not yet" if verdict is None else verdict.outcome
-
-
-# One leader
 
 
 def test_a_session_starts_when_all_budgets_that_count_it_list_it_and_not_before() -> None:
