@@ -8,7 +8,7 @@ from stint.api.base import API_VERSION
 from stint.budgets.admissions import Admissions
 from stint.budgets.budget import BudgetKey
 from stint.budgets.published import next_change
-from stint.budgets.warnings import crossed
+from stint.budgets.warnings import crossed, levels, warned_of
 from stint.engine.act import Target
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Look
@@ -31,6 +31,8 @@ class Budgets:
         self._cache = cache
         self._admissions = admissions
         self._published: dict[BudgetKey, datetime] = {}
+        self._warned: dict[BudgetKey, dict[str, dict[str, int]]] = {}
+        """What was warned of in accounts that the status does not show."""
 
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Decide what time has made possible, and write down what has changed."""
@@ -38,6 +40,7 @@ class Budgets:
         item = self._cache.get(key.namespace, key.name)
         if item is None or "deletionTimestamp" in item["metadata"] or budget not in self._admissions.ledger:
             self._published.pop(budget, None)
+            self._warned.pop(budget, None)
             return None
         self._admissions.tick(now)
         target = Target(BUDGETS, KIND, API_VERSION, item)
@@ -49,8 +52,10 @@ class Budgets:
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
             self._published[budget] = now
+        events = tuple(crossed(accounts, {**self._warned.get(budget, {}), **warned_of(old)}, now))
+        self._warned[budget] = levels(accounts, now)
         later = [when for when in (self._admissions.next_wakeup(budget), next_change(accounts, now)) if when is not None]
-        return Look(target, Plan(status=status, events=tuple(crossed(accounts, old, now)), look_again=min(later, default=None)))
+        return Look(target, Plan(status=status, events=events, look_again=min(later, default=None)))
 
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""

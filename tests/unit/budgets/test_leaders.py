@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from stint.budgets.admissions import Superseded
+from stint.budgets.amounts import amounts
 from stint.budgets.budget import BudgetKey
 from stint.budgets.facts import Running
 from unit.budgets.kit import (
@@ -16,7 +17,6 @@ from unit.budgets.kit import (
     TEAM,
     Json,
     Leader,
-    amounts,
     budget,
     outcome,
     session,
