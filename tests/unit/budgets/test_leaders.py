@@ -86,6 +86,16 @@ def test_what_a_former_leader_committed_is_carried_out_with_the_request_it_was_g
     assert outcome(leader.ask("other")) == "BudgetFull", "it is reserved"
 
 
+def test_a_session_that_asked_before_its_commit_was_carried_out_does_not_wait_for_its_own_room() -> None:
+    leader = Leader({TEAM: left_by(4, ("s", 1))})
+    leader.it.observe(session("s"), NOW)
+    leader.begin(ONE)
+    leader.ask("s")
+    leader.write()
+    assert outcome(leader.ask("s")) == "Admitted"
+    assert leader.render()["waiting"] == 0
+
+
 def test_a_session_whose_commit_is_carried_out_is_woken() -> None:
     leader = Leader({TEAM: left_by(4, ("s", 1))})
     leader.it.observe(session("s"), NOW)
@@ -155,10 +165,10 @@ def test_a_leader_whose_epoch_is_not_the_highest_any_more_ends() -> None:
 
 def test_news_from_before_the_epoch_complete_nothing() -> None:
     leader = Leader({TEAM: {"epoch": 4}}).begin(ONE)
+    leader.ask("s")
     leader.it.stands(TEAM, {"epoch": 4}, NOW)
-    assert leader.ask("s") is None
     assert leader.woken == []
-    assert leader.it.urgent(TEAM)
+    assert leader.it.ledger.running("s") is None
 
 
 def test_a_budget_that_was_restored_with_a_higher_epoch_ends_nobody_and_all_budgets_are_written_with_a_higher_one() -> None:
