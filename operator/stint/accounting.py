@@ -36,7 +36,7 @@ class Accounting:
         self._world = world
         self._budgets = budgets
         self._queue = queue
-        self._desk = desk
+        self.desk = desk
         self._clock = clock
         self._filled = False
 
@@ -53,56 +53,56 @@ class Accounting:
         """A budget was added or edited, or its status was written. Raises `Superseded`, which ends the process: another one is the leader now."""
         if not self._filled:
             return
-        if not self._desk.open:
+        if not self.desk.open:
             self._begin({})
             return
         budget = _read(item)
         if budget is not None:
-            self._desk.admissions.put_budget(budget, self._clock(), item.get("status") or {})
+            self.desk.admissions.put_budget(budget, self._clock(), item.get("status") or {})
             self.budget_written(item)
 
     def budget_written(self, item: dict[str, Any]) -> None:
         """What its status holds now."""
         meta = item["metadata"]
-        self._desk.admissions.stands(BudgetKey(meta["namespace"], meta["name"]), item.get("status") or {}, self._clock())
+        self.desk.admissions.stands(BudgetKey(meta["namespace"], meta["name"]), item.get("status") or {}, self._clock())
 
     def budget_gone(self, key: Key) -> None:
-        if self._desk.open:
-            self._desk.admissions.remove_budget(BudgetKey(key.namespace, key.name), self._clock())
+        if self.desk.open:
+            self.desk.admissions.remove_budget(BudgetKey(key.namespace, key.name), self._clock())
 
     def part_written(self, item: dict[str, Any]) -> None:
         """A ConfigMap with what deleted sessions used."""
-        self._desk.admissions.carried(*read_part(item))
+        self.desk.admissions.carried(*read_part(item))
 
     # Sessions
 
     def session_written(self, item: dict[str, Any]) -> None:
         """A session as the API server answered it to a write of ours: an attempt may have been settled."""
-        if self._desk.open:
-            self._desk.written(item)
+        if self.desk.open:
+            self.desk.written(item)
 
     def session_gone(self, uid: str) -> None:
-        self._desk.gone(uid)
+        self.desk.gone(uid)
 
     def pod_created(self, item: dict[str, Any]) -> None:
         """An attempt has a pod now."""
-        if self._desk.open:
+        if self.desk.open:
             meta = item["metadata"]
             seen = in_caches(self._world, Key(SESSION, meta["namespace"], meta["labels"][SESSION_LABEL]), self._clock())
             if seen is not None:
-                self._desk.observe(seen)
+                self.desk.observe(seen)
 
     # Namespaces, as an informer tells of them
 
     def take(self, item: dict[str, Any], gone: bool = False) -> None:
         """The labels of a namespace: when they change, its sessions may count for other budgets."""
-        meta, known = item["metadata"], self._desk.namespaces
+        meta, known = item["metadata"], self.desk.namespaces
         name, labels = meta["name"], meta.get("labels") or {}
         if gone:
             known.pop(name, None)
         elif known.get(name) != labels:
             known[name] = labels
-            for key in self._world.sessions if self._desk.open else ():
+            for key in self._world.sessions if self.desk.open else ():
                 if key.namespace == name:
                     self._queue.add(key)
 
@@ -112,7 +112,7 @@ class Accounting:
     def _begin(self, carried: Carried) -> None:
         now = self._clock()
         seen = (in_caches(self._world, key, now) for key in self._world.sessions)
-        self._desk.begin((each for each in seen if each is not None), self._readable(), carried)
+        self.desk.begin((each for each in seen if each is not None), self._readable(), carried)
 
     def _readable(self) -> Iterator[tuple[Budget, Mapping[str, Any]]]:
         """All budgets that can be read, with their status."""

@@ -207,6 +207,18 @@ def test_a_session_that_is_suspended_while_it_waits_leaves_the_queue(story: Stor
     story.go_on_to_the_end()
 
 
+def test_a_status_that_was_written_long_ago_is_put_right_when_somebody_leaves_the_queue(story: Story) -> None:
+    budget(story.world, BUSY_2)
+    for name in NAMES[:3]:
+        story.start(name)
+    story.world.pass_time(60)
+    assert status(story.world)["waiting"] == 1
+    story.world.edit("c", suspend=True)
+    story.look()
+    story.world.pass_time(2)
+    assert status(story.world)["waiting"] == 0
+
+
 @pytest.mark.parametrize("fault", ["crash_before", "crash_after", "lost_answer"])
 @pytest.mark.parametrize("number", range(24))
 def test_killed_at_any_write_it_never_exceeds_the_budget_and_everybody_comes_to_an_end(story: Story, fault: str, number: int) -> None:

@@ -137,7 +137,7 @@ class BudgetLimit(Model):
         ),
     )
 
-    name: LimitName = Field(description="Name of the limit, in messages, metrics and status.")
+    name: LimitName = Field(description="Name of the limit, in messages and status.")
     resource: BudgetResource = Field(
         description="What is limited. sessions: starts, each attempt is one; concurrency: attempts that run at the same time; cost: USD; tokens: "
         "all tokens, caches included; inputTokens and outputTokens: as in the status of a session, without caches."
@@ -199,7 +199,7 @@ class BudgetSpec(Model):
     )
     at_limit: Annotated[AtLimit, Schema(default="Queue")] = Field(
         "Queue",
-        description="What happens to a session that has no room. Queue: it waits; Reject: it fails; Warn: it starts, and its status says so.",
+        description="What happens to a session that has no room. Queue: it waits; Reject: it fails; Warn: it starts, and an Event says so.",
     )
     when_spent: Annotated[WhenSpent, Schema(default="Continue")] = Field(
         "Continue",
@@ -248,7 +248,7 @@ class BudgetStatus(Model):
     """What is spent and reserved."""
 
     observed_generation: Generation | None = Field(None, description="The metadata.generation that this status was computed for.")
-    conditions: Annotated[list[Condition], map_list("type", 16)] = Field([], description="Ready, Exhausted, Reconciling and Stalled.")
+    conditions: Annotated[list[Condition], map_list("type", 16)] = Field([], description="Ready, Exhausted, and Stalled while a person has to act.")
     accounts: Annotated[list[AccountStatus], map_list("key", ACCOUNTS)] = Field([], description="The 50 fullest accounts, the fullest first.")
     account_count: Count = Field(0, description="How many accounts there are.")
     waiting: Count = Field(0, description="Sessions that wait for room in this budget.")

@@ -130,7 +130,9 @@ class SessionStatus(Model):
     volume_since: Annotated[int, integer(1, 2**31 - 1)] | None = Field(
         None, description="Number of the first attempt on the present volume, once an earlier volume was removed with its conversation."
     )
-    reserved: Reserved | None = Field(None, description="What its budgets have reserved for the attempt that runs; the gateway stops there.")
+    reserved: Reserved | None = Field(
+        None, description="What its budgets have reserved for the attempt that runs, if that is less than spec.limits leave; the gateway stops there."
+    )
     waiting_for: WaitingFor | None = Field(None, description="Why nothing happens at the moment.")
     usage: Usage = Field(Usage(), description="What the session used, all its attempts together.")
     result: Result | None = Field(None, description="What came out.")

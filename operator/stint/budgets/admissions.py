@@ -77,7 +77,7 @@ class Admissions:
     def put_budget(self, budget: Budget, now: datetime, status: Mapping[str, Any], carried: Iterable[Mapping[str, Any]] = ()) -> None:
         """A budget was added or edited. One that is new to us may have been restored with a status of old: our epoch has to be above its epoch."""
         if budget.key not in self.ledger:
-            self._epoch = max(self._epoch, next_epoch([status]))
+            self._rise_above(status)
         if self.ledger.put_budget(budget, now, carried):
             self._changed(budget.key)
             self._go_on(now)
@@ -199,13 +199,23 @@ class Admissions:
         admitted = self._without_pod.get(uid)
         if admitted is None and uid not in self._queue:
             return
-        self._queue.remove(uid)
+        if uid in self._queue:
+            self._queue.remove(uid)
+            for account in self.ledger.accounts_of(uid):
+                self._changed(account.budget.key)
         if admitted is not None:
             self._settle_commit(uid)
             self.ledger.release(uid, admitted.number)
         self._go_on(now)
 
     # How it goes on
+
+    def _rise_above(self, status: Mapping[str, Any]) -> None:
+        """Answers to writes that are under way will hold the old epoch, and complete nothing: every budget is written again."""
+        if next_epoch([status]) > self._epoch:
+            self._epoch = next_epoch([status])
+            for budget in self.ledger.budgets():
+                self._changed(budget.key)
 
     def _go_on(self, now: datetime, asking: str = "") -> None:
         """Decide what can be decided, and tell whom it concerns."""
@@ -243,7 +253,8 @@ class Admissions:
         attempt = self._without_pod.pop(uid)
         self._granted.pop(attempt, None)
         self._uncommitted.discard(attempt)
-        self._commits.drop(attempt)
+        for key in self._commits.drop(attempt):
+            self._changed(key)
 
     def _joined(self, key: BudgetKey, now: datetime) -> None:
         """A budget holds our epoch. When all do, no other leader can decide anything any more, and what they left can be carried out."""

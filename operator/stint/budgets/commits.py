@@ -134,14 +134,15 @@ class Commits:
         page.waiting = {**(page.flying or {}), **page.waiting}
         page.flying = None
 
-    def drop(self, attempt: Attempt) -> None:
-        """Its pod was seen, or it does not take place. It leaves the status with the next write."""
+    def drop(self, attempt: Attempt) -> list[BudgetKey]:
+        """Its pod was seen, or it does not take place. It leaves the status with the next write; returns the budgets that need one."""
         self._missing.pop(attempt, None)
-        for page in self._pages.values():
-            page.listed.pop(attempt, None)
-            page.waiting.pop(attempt, None)
-            if page.flying is not None:
-                page.flying.pop(attempt, None)
+        found = []
+        for key, page in self._pages.items():
+            places = (page.listed, page.flying or {}, page.waiting)
+            if [place.pop(attempt) for place in places if attempt in place]:
+                found.append(key)
+        return found
 
     def remove_budget(self, key: BudgetKey) -> list[Commit]:
         """The budget is gone. Returns the admissions that waited for nothing but its list."""

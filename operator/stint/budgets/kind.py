@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from stint.budgets.budget import BudgetKey
 from stint.budgets.kept import part_manifest
 from stint.budgets.published import next_change
 from stint.budgets.reasons import USAGE_NOT_WRITTEN
-from stint.budgets.warnings import crossed
+from stint.budgets.warnings import crossed, levels, warned_of
 from stint.engine.act import Target
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Look
@@ -26,6 +27,17 @@ PUBLISH_EVERY = timedelta(seconds=1)
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
+@dataclass
+class Past:
+    """What was done about a budget so far."""
+
+    published: datetime = LONG_AGO
+    refused: datetime = LONG_AGO
+    """When the API server would not have what deleted sessions used; it is asked again later."""
+    warned: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What was warned of in accounts that the status does not show."""
+
+
 class Budgets:
     """What the controller does with a budget's key: one write at a time, commits at once, the rest at most once a second."""
 
@@ -34,43 +46,56 @@ class Budgets:
     def __init__(self, cache: ObjectCache, admissions: Admissions) -> None:
         self._cache = cache
         self._admissions = admissions
-        self._published: dict[BudgetKey, datetime] = {}
-        self._refused: dict[BudgetKey, datetime] = {}
-        """When the API server would not have what deleted sessions used; it is asked again later."""
+        self._pasts: dict[BudgetKey, Past] = {}
 
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Decide what time has made possible, and write down what has changed."""
         budget = BudgetKey(key.namespace, key.name)
         item = self._cache.get(key.namespace, key.name)
         if item is None or "deletionTimestamp" in item["metadata"] or budget not in self._admissions.ledger:
-            self._published.pop(budget, None)
+            self._pasts.pop(budget, None)
             return None
-        self._admissions.tick(now)
+        past = self._pasts.setdefault(budget, Past())
         if refusal is not None:
-            self._refused[budget] = now
-        may_create = self._refused.get(budget, LONG_AGO) + timedelta(seconds=REFUSED_RETRY)
-        target = Target(BUDGETS, KIND, API_VERSION, item)
-        due = self._published.get(budget, LONG_AGO) + PUBLISH_EVERY
-        parts = self._admissions.unwritten(budget, now) if now >= may_create else {}
-        old, create, told = item.get("status") or {}, _config_maps(item, parts), _told(refusal)
-        if now < due:
-            status = {**old, **self._admissions.committed(budget)} if self._admissions.urgent(budget) else None
-            return Look(target, Plan(status=status, create=create, events=told, look_again=due))
+            past.refused = now
+        self._admissions.tick(now)
+        due = past.published + PUBLISH_EVERY
+        plan = self._publish(budget, item, past, now) if now >= due else self._commit(budget, item, due)
+        create, again = self._config_maps(budget, item, past, now)
+        later = min((when for when in (plan.look_again, again) if when is not None), default=None)
+        plan = Plan(status=plan.status, create=create, events=(*plan.events, *_told(refusal)), look_again=later)
+        return Look(Target(BUDGETS, KIND, API_VERSION, item), plan)
+
+    def _commit(self, budget: BudgetKey, item: dict[str, Any], due: datetime) -> Plan:
+        """Only what somebody waits for; the rest was written less than a second ago."""
+        if not self._admissions.urgent(budget):
+            return Plan(look_again=due)
+        return Plan(status={**(item.get("status") or {}), **self._admissions.committed(budget)}, look_again=due)
+
+    def _publish(self, budget: BudgetKey, item: dict[str, Any], past: Past, now: datetime) -> Plan:
+        """Everything."""
+        old = item.get("status") or {}
+        self._admissions.ledger.sweep(budget, now)
         status = self._admissions.status(budget, old, item["metadata"].get("generation", 0), now)
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
-            self._published[budget] = now
-        later = [self._admissions.next_wakeup(budget), next_change(accounts, now), may_create if now < may_create else None]
-        again = min((when for when in later if when is not None), default=None)
-        return Look(target, Plan(status=status, create=create, events=(*crossed(accounts, old, now), *told), look_again=again))
+            past.published = now
+        events = tuple(crossed(accounts, {**past.warned, **warned_of(old)}, now))
+        past.warned = levels(accounts, now)
+        later = [when for when in (self._admissions.next_wakeup(budget), next_change(accounts, now)) if when is not None]
+        return Plan(status=status, events=events, look_again=min(later, default=None))
+
+    def _config_maps(self, budget: BudgetKey, item: dict[str, Any], past: Past, now: datetime) -> tuple[tuple[Create, ...], datetime | None]:
+        """What deleted sessions used, as far as it is to be written; and when to try again."""
+        parts: Mapping[int, Mapping[str, Any]] = self._admissions.unwritten(budget, now)
+        again = past.refused + timedelta(seconds=REFUSED_RETRY) if past.refused != LONG_AGO else LONG_AGO
+        if parts and now < again:
+            return (), again
+        return tuple(Create(CONFIG_MAPS, part_manifest(item, part, document), shared=True) for part, document in parts.items()), None
 
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
         self._cache.discard(key, uid)
-
-
-def _config_maps(item: Mapping[str, Any], parts: Mapping[int, Mapping[str, Any]]) -> tuple[Create, ...]:
-    return tuple(Create(CONFIG_MAPS, part_manifest(item, part, document), shared=True) for part, document in parts.items())
 
 
 def _told(refusal: Refusal | None) -> tuple[EventRecord, ...]:

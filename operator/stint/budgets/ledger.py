@@ -90,11 +90,10 @@ class Ledger:
     def budget(self, key: BudgetKey) -> Budget:
         return self._books[key].budget
 
-    def sweep(self, now: datetime) -> None:
-        """Close accounts that nobody belongs to and in which nothing counts."""
-        at = now.timestamp()
-        for book in self._books.values():
-            book.accounts = {key: account for key, account in book.accounts.items() if not account.empty(at)}
+    def sweep(self, budget: BudgetKey, now: datetime) -> None:
+        """Close the accounts of a budget that nobody belongs to and in which nothing counts."""
+        book, at = self._books[budget], now.timestamp()
+        book.accounts = {key: account for key, account in book.accounts.items() if not account.empty(at)}
 
     def accounts(self, key: BudgetKey) -> Iterable[Account]:
         """The accounts of a budget."""

@@ -32,13 +32,22 @@ def crossings(account: Account, warned: Mapping[str, int], now: datetime) -> lis
     ]
 
 
-def crossed(accounts: Iterable[Account], old: Mapping[str, Any], now: datetime) -> Iterator[EventRecord]:
-    """The Events of a budget whose status is `old`: it holds what was warned of."""
-    warned = {
-        each["key"]: {limit["name"]: limit.get("warnedAtPercent", 0) for limit in each.get("limits") or ()} for each in old.get("accounts") or ()
-    }
+def crossed(accounts: Iterable[Account], warned: Mapping[str, Mapping[str, int]], now: datetime) -> Iterator[EventRecord]:
+    """The Events of a budget. `warned`: by name of the account, what was warned of."""
     for account in accounts:
         yield from crossings(account, warned.get(account.name, {}), now)
+
+
+def warned_of(status: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+    """What was warned of, by account and limit, as far as the status tells: it does not show every account."""
+    accounts = status.get("accounts") or ()
+    return {each["key"]: {limit["name"]: limit.get("warnedAtPercent", 0) for limit in each.get("limits") or ()} for each in accounts}
+
+
+def levels(accounts: Iterable[Account], now: datetime) -> dict[str, dict[str, int]]:
+    """The same, of what there is to warn of now."""
+    at = now.timestamp()
+    return {account.name: {meter.limit.name: level(meter, account, at) for meter in account.meters} for account in accounts}
 
 
 def _sentence(meter: Meter, account: Account, at: float) -> str:

@@ -34,6 +34,8 @@ class Desk:
         self._look = look
         self._clock = clock
         self._keys: dict[str, Key] = {}
+        self._leaving: dict[str, datetime] = {}
+        """Sessions that are to be deleted, and when that was seen."""
 
     def begin(self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]], carried: Mapping[BudgetKey, Documents]) -> None:
         """Open, with all sessions and all budgets that there are, and what the budgets have carried over."""
@@ -70,6 +72,10 @@ class Desk:
         """It is to be deleted: whether what it used is written down; its session is looked at again when it is."""
         return self.admissions.carry(seen.uid, seen.now)
 
+    def leaving_since(self, seen: Observed) -> datetime:
+        """When its deletion was first seen here."""
+        return self._leaving.setdefault(seen.uid, seen.now)
+
     def withdraw(self, seen: Observed) -> None:
         """It is not to start now."""
         if seen.pod is None:
@@ -77,6 +83,7 @@ class Desk:
 
     def gone(self, uid: str) -> None:
         """The session is no longer there."""
+        self._leaving.pop(uid, None)
         if self._keys.pop(uid, None) is not None:
             self.admissions.gone(uid, self._clock())
 

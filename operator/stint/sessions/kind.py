@@ -52,8 +52,8 @@ class Sessions:
             return None
         if not self._world.sessions.is_current(seen.item):
             return None  # it changed while we looked around, and that change has put it in line again
-        if seen.deleting and not self._desk.open:
-            seen = replace(seen, carried=True)  # there is no budget any more
+        if seen.deleting:
+            seen = replace(seen, leaving_since=self._desk.leaving_since(seen), carried=not self._desk.open)  # closed: there is no budget any more
         decided = plan(seen)
         if self._desk.open:
             seen, decided = self._ask_budgets(seen, decided)

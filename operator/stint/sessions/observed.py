@@ -72,6 +72,8 @@ class Observed:
     """A budget remembers what it uses, also when the session is gone."""
     carried: bool = False
     """It is to be deleted, and what it used is written down in its budgets."""
+    leaving_since: datetime | None = None
+    """When this process first saw that it is to be deleted and counted: a controller that was away has its time, too."""
 
     @property
     def metadata(self) -> dict[str, Any]:

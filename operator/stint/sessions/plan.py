@@ -74,10 +74,10 @@ def _leave(seen: Observed) -> Plan:
     if FINALIZER not in seen.finalizers:
         return Plan()
     overdue = _overdue(seen)
-    if not ready_to_leave(seen):
-        pod = _unseen_pod(seen) if seen.pod is None else seen.pod
-        if pod.terminal:
-            return replace(_settle(seen, pod), events=())
+    pod = _unseen_pod(seen) if seen.pod is None and _lost_unseen(seen) else seen.pod
+    if pod is not None and pod.terminal:
+        return replace(_settle(seen, pod), events=())
+    if pod is not None and seen.now < overdue:
         return Plan(delete=() if pod.deleting_since else (_delete(pod),), look_again=overdue)
     if not seen.carried and seen.now < overdue:
         return Plan(look_again=overdue)
@@ -89,11 +89,12 @@ def ready_to_leave(seen: Observed) -> bool:
     """It is to be deleted, budgets wait for what it used, and that is known, or will not be known any more."""
     if not seen.deleting or FINALIZER not in seen.finalizers:
         return False
-    return (seen.pod is None and not _lost_unseen(seen)) or seen.now >= _overdue(seen)
+    settled = seen.pod is None and not _lost_unseen(seen)
+    return settled or (seen.now >= _overdue(seen) and seen.pod is not None and not seen.pod.terminal)
 
 
 def _overdue(seen: Observed) -> datetime:
-    return (moment(seen.metadata.get("deletionTimestamp")) or seen.now) + RELEASED_AFTER
+    return (seen.leaving_since or seen.now) + RELEASED_AFTER
 
 
 def starts(decided: Plan) -> bool:

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from stint.budgets.account import Account, Meter
+from stint.budgets.admissions import Admissions
 from stint.budgets.amounts import NOTHING, Amounts, amounts
-from stint.budgets.budget import Budget, read_budget
+from stint.budgets.budget import Budget, BudgetKey, read_budget
 from stint.budgets.facts import Running, Session, Settled
 from stint.budgets.ledger import Ledger
 from stint.budgets.line import Waiter
@@ -21,7 +22,9 @@ from stint.budgets.verdict import Verdict
 NOW = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
 """A Saturday."""
 SYSTEM = "stint-system"
+TEAM = BudgetKey(SYSTEM, "team")
 
+Json = dict[str, Any]
 Sums = dict[tuple[str, str, str], tuple[int | Decimal, int | Decimal]]
 """Spent and reserved by budget, account and limit."""
 
@@ -136,3 +139,59 @@ def rebuilt(bench: Bench, sessions: Iterable[Session], now: datetime = NOW) -> L
 
 def relabelled(of: Session, **labels: str) -> Session:
     return replace(of, subject=replace(of.subject, labels=labels))
+
+
+class Leader:
+    """Admissions, and the statuses that the cluster holds."""
+
+    def __init__(self, statuses: dict[BudgetKey, Json] | None = None) -> None:
+        self.woken: list[str] = []
+        self.changed: list[BudgetKey] = []
+        self.cluster: dict[BudgetKey, Json] = statuses if statuses is not None else {}
+        self.it = Admissions(SYSTEM, self.woken.append, self.changed.append)
+
+    def begin(self, *budgets: Budget) -> Leader:
+        for each in budgets:
+            self.it.put_budget(each, NOW, self.cluster.get(each.key, {}))
+        self.it.begin({each.key: self.cluster.get(each.key, {}) for each in budgets})
+        return self
+
+    def lead(self, *budgets: Budget) -> Leader:
+        """Begin, and write the epoch into every budget."""
+        self.begin(*budgets)
+        for each in budgets:
+            self.write(each.key)
+        self.woken.clear()
+        self.changed.clear()
+        return self
+
+    def render(self, key: BudgetKey = TEAM, now: datetime = NOW) -> Json:
+        return self.it.status(key, self.cluster.get(key, {}), 1, now)
+
+    def write(self, key: BudgetKey = TEAM, now: datetime = NOW) -> None:
+        """The status gets to the cluster, and the answer comes."""
+        self.cluster[key] = self.render(key, now)
+        self.it.stands(key, self.cluster[key], now)
+
+    def lists(self, key: BudgetKey = TEAM) -> list[tuple[str, int]]:
+        return [(commit["uid"], commit["attempt"]) for commit in self.cluster[key]["commits"]]
+
+    def ask(self, uid: str, namespace: str = "a", *, now: datetime = NOW, attempt: int = 1, left: Amounts | None = None) -> Verdict | None:
+        if uid not in self.it.ledger:
+            self.it.observe(session(uid, namespace), now)
+        return self.it.ask(waiter(uid, namespace, attempt=attempt, left=left or Amounts()), now)
+
+    def start(self, uid: str, namespace: str = "a", attempt: int = 1) -> None:
+        """Its pod is seen."""
+        running = self.it.ledger.running(uid)
+        self.it.observe(session(uid, namespace, running=Running(attempt, NOW, running.request if running else Amounts())), NOW)
+
+    def end(self, uid: str, attempt: int = 1, cost: str = "0", now: datetime = NOW) -> None:
+        self.it.observe(session(uid, settled={attempt: Settled(NOW, now, amounts(cost, 0, 0, 0))}), now)
+
+    def reserved(self, key: BudgetKey = TEAM) -> int:
+        return int(sum(meter.reserved for account in self.it.ledger.accounts(key) for meter in account.meters))
+
+
+def outcome(verdict: Verdict | None) -> str:
+    return "not yet" if verdict is None else verdict.outcome

@@ -80,6 +80,19 @@ def test_what_is_dropped_is_neither_written_again_nor_carried_out(when: str) -> 
     assert commits.next_batch(TEAM) is None
 
 
+@pytest.mark.parametrize("when", ["waiting", "in flight", "listed"])
+def test_the_budgets_that_have_held_what_is_dropped_need_a_write(when: str) -> None:
+    commits = Commits()
+    commits.add(commit("1"), [TEAM])
+    commits.add(commit("2"), [ALL])
+    if when != "waiting":
+        commits.next_batch(TEAM)
+    if when == "listed":
+        commits.written(TEAM)
+    assert commits.drop(Attempt("1", 1)) == [TEAM]
+    assert commits.drop(Attempt("1", 1)) == []
+
+
 def test_no_more_are_listed_than_the_status_holds() -> None:
     commits = Commits()
     for number in range(COMMITS + 10):
