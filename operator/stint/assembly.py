@@ -19,8 +19,7 @@ from typing import Any
 
 import kopf
 
-from stint.api.base import InvalidObject
-from stint.budgets.budget import Budget, BudgetKey, read_budget
+from stint.accounting import Accounting, budget_key
 from stint.budgets.kind import BUDGETS, Budgets
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
@@ -30,14 +29,14 @@ from stint.engine.waiters import Waiters
 from stint.kube.client import KubeClient
 from stint.kube.errors import ApiError, NotFound, Unreachable
 from stint.kube.informer import Informer, list_all
-from stint.kube.resources import NAMESPACES, NETWORK_POLICIES, PODS, Resource
+from stint.kube.resources import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
 from stint.providers.kind import PROVIDERS, Providers
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.kind import Sessions
-from stint.sessions.names import POD_SELECTOR, POLICY_SELECTOR, SESSION_LABEL
-from stint.sessions.observe import World, in_caches
+from stint.sessions.names import POD_SELECTOR, POLICY_SELECTOR
+from stint.sessions.observe import World
 from stint.sessions.pod_store import PodStore
 from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
@@ -68,53 +67,34 @@ class Listing:
             self._assembly.vanished(self._resource, key, uid)
 
 
-class Namespaces:
-    """The labels of namespaces, for budgets."""
-
-    def __init__(self, assembly: Assembly) -> None:
-        self._assembly = assembly
-
-    def take(self, item: dict[str, Any], gone: bool = False) -> None:
-        meta, known = item["metadata"], self._assembly.desk.namespaces
-        name, labels = meta["name"], meta.get("labels") or {}
-        if gone:
-            known.pop(name, None)
-        elif known.get(name) != labels:
-            known[name] = labels
-            self._assembly.relabelled(name)
-
-    def listed(self, uids: set[str], version: int) -> None:
-        """One that has gone has no sessions any more."""
-
-
 class Assembly:
     """Everything that lives as long as the process."""
 
     def __init__(self, settings: Settings, client: KubeClient | None = None, clock: Clock = utc_now) -> None:
         self.settings = settings
-        self._clock = clock
         self.client = client or KubeClient()
         self.queue = WorkQueue()
         self.waiters = Waiters()
         self.caches = {resource: ObjectCache(kind) for resource, kind in KINDS.items()}
         self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds)
         self.policies = PolicyStore()
-        self.desk = Desk(settings.system_namespace, self.queue.add, self._publish, clock)
+        presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
+        sessions, profiles, providers, budgets = (self.caches[resource] for resource in KINDS)
+        world = World(self.client, sessions, profiles, providers, self.pods, presence, self.policies, settings)
+        desk = Desk(settings.system_namespace, self.queue.add, lambda budget: self.queue.add(budget_key(budget)), clock)
+        self.accounting = Accounting(world, budgets, self.queue, desk, clock)
         self.informers = (
             Informer(self.client, SESSIONS, Listing(self, SESSIONS)),
             Informer(self.client, PODS, self.pods, selector=POD_SELECTOR),
             Informer(self.client, NETWORK_POLICIES, self.policies, selector=POLICY_SELECTOR),
             Informer(self.client, BUDGETS, Listing(self, BUDGETS)),
-            Informer(self.client, NAMESPACES, Namespaces(self)),
+            Informer(self.client, NAMESPACES, self.accounting),
         )
-        presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
-        sessions, profiles, providers = (self.caches[resource] for resource in (SESSIONS, PROFILES, PROVIDERS))
-        self._world = World(self.client, sessions, profiles, providers, self.pods, presence, self.policies, settings)
         kinds: list[Kind] = [
-            Sessions(self._world, self.waiters, self.desk),
+            Sessions(world, self.waiters, desk),
             Profiles(profiles),
             Providers(providers, presence, settings),
-            Budgets(self.caches[BUDGETS], self.desk.admissions),
+            Budgets(budgets, desk.admissions),
         ]
         self.controller = Controller(self.client, self.queue, self, kinds, clock)
         self.filled = False
@@ -132,7 +112,7 @@ class Assembly:
         elif not cache.put(item):
             return
         elif resource == BUDGETS:
-            self._take_budget(item)
+            self.accounting.budget_changed(item)
         self._wake(Key(cache.kind, meta["namespace"], meta["name"]))
 
     def vanished(self, resource: Resource, key: Key, uid: str) -> None:
@@ -146,17 +126,18 @@ class Assembly:
         meta = item["metadata"]
         if resource in self.caches:
             self.caches[resource].put(item)
-            if self.desk.open and resource == SESSIONS:
-                self.desk.written(item)
+            if resource == SESSIONS:
+                self.accounting.session_written(item)
             elif resource == BUDGETS:
-                self._stands(item)
+                self.accounting.budget_written(item)
             self._wake_waiters(Key(self.caches[resource].kind, meta["namespace"], meta["name"]))
         elif resource == PODS:
             self.pods.take(item, ours=True)
-            if self.desk.open:
-                self._observe(Key("AgentSession", meta["namespace"], meta["labels"][SESSION_LABEL]))
+            self.accounting.pod_created(item)
         elif resource == NETWORK_POLICIES:
             self.policies.take(item)
+        elif resource == CONFIG_MAPS:
+            self.accounting.part_written(item)
 
     def found(self, resource: Resource, item: dict[str, Any]) -> None:
         """An object of ours that we created before a crash."""
@@ -171,58 +152,9 @@ class Assembly:
     def _gone(self, resource: Resource, key: Key, uid: str) -> None:
         if resource == SESSIONS:
             self.pods.forget_session(uid)
-            self.desk.gone(uid)
-        elif resource == BUDGETS and self.desk.open:
-            self.desk.admissions.remove_budget(BudgetKey(key.namespace, key.name), self._clock())
-
-    def _take_budget(self, item: dict[str, Any]) -> None:
-        """A budget was added or edited, or its status was written."""
-        if not self.filled:
-            return
-        if not self.desk.open:
-            self._open_desk()
-            return
-        budget = self._read_budget(item)
-        if budget is not None:
-            self.desk.admissions.put_budget(budget, self._clock(), item.get("status") or {})
-            self._stands(item)
-
-    def _open_desk(self) -> None:
-        """From the first budget on, every session is counted."""
-        now = self._clock()
-        seen = (in_caches(self._world, key, now) for key in self.caches[SESSIONS])
-        items = (self.caches[BUDGETS].get(key.namespace, key.name) or {} for key in self.caches[BUDGETS])
-        budgets = ((self._read_budget(item), item.get("status") or {}) for item in items)
-        self.desk.begin((each for each in seen if each is not None), ((budget, status) for budget, status in budgets if budget is not None))
-
-    def _observe(self, key: Key) -> None:
-        """An attempt of this session has a pod now."""
-        seen = in_caches(self._world, key, self._clock())
-        if seen is not None:
-            self.desk.observe(seen)
-
-    def _read_budget(self, item: dict[str, Any]) -> Budget | None:
-        """None for one that cannot be read; the version that was read before, if any, goes on."""
-        try:
-            return read_budget(item)
-        except InvalidObject as problem:
-            log.error("RateBudget %s/%s is not enforced as it is now: %s", item["metadata"]["namespace"], item["metadata"]["name"], problem)
-            return None
-
-    def _stands(self, item: dict[str, Any]) -> None:
-        """Raises `Superseded`, which ends the process: another one is the leader now."""
-        meta = item["metadata"]
-        self.desk.admissions.stands(BudgetKey(meta["namespace"], meta["name"]), item.get("status") or {}, self._clock())
-
-    def _publish(self, budget: BudgetKey) -> None:
-        self.queue.add(Key("RateBudget", budget.namespace, budget.name))
-
-    def relabelled(self, namespace: str) -> None:
-        """The labels of a namespace have changed: its sessions may count for other budgets."""
-        if self.desk.open:
-            for key in self.caches[SESSIONS]:
-                if key.namespace == namespace:
-                    self.queue.add(key)
+            self.accounting.session_gone(uid)
+        elif resource == BUDGETS:
+            self.accounting.budget_gone(key)
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
@@ -241,11 +173,10 @@ class Assembly:
                 await self._fill(resource)
             for informer in self.informers:
                 await informer.synced.wait()
+            await self.accounting.open()
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
-            if len(self.caches[BUDGETS]):
-                self._open_desk()
             self.controller.last_progress = time.monotonic()
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
             group.create_task(self._resync())

@@ -133,12 +133,14 @@ class Kube:
     def each(self, kind: str, namespace: str, condition: Callable[[Json], Any], count: int, seconds: float) -> set[str]:
         """The names of objects that have fulfilled a condition: so many, or fewer when the time is up."""
         found: set[str] = set()
-        with self._watch(kind, namespace, "", "0", seconds) as events:
-            for event in events:
-                if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"]):
-                    found.add(event["object"]["metadata"]["name"])
-                if len(found) >= count:
-                    break
+        deadline = time.monotonic() + seconds
+        while len(found) < count and time.monotonic() < deadline:
+            with self._watch(kind, namespace, "", "0", deadline - time.monotonic()) as events:  # the server may end a watch at any time
+                for event in events:
+                    if event["type"] in ("ADDED", "MODIFIED") and condition(event["object"]):
+                        found.add(event["object"]["metadata"]["name"])
+                    if len(found) >= count:
+                        break
         return found
 
     @contextmanager

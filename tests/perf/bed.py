@@ -48,15 +48,16 @@ class Loaded:
 class Bed:
     """One cluster for one measurement."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, stages: Path = STAGES) -> None:
         self.cluster = Cluster(name, quiet=True)
         self.folder = folder
+        self._stages = stages
         self._pids: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.cluster.down()
-        self.cluster.up(nodes=0, kwok=NODES, kwok_stages=STAGES)
+        self.cluster.up(nodes=0, kwok=NODES, kwok_stages=self._stages)
         try:
             self._furnish()
         except BaseException:

@@ -43,6 +43,12 @@ def _plain_pod() -> Json:
     return {"restartPolicy": "Never", "automountServiceAccountToken": False, "containers": [container]}
 
 
+def budget(namespace: str, at_once: int) -> Json:
+    """A budget that lets so many sessions run at the same time."""
+    limit = {"name": "busy", "resource": "concurrency", "limit": str(at_once)}
+    return {"apiVersion": "stint.dev/v1alpha1", "kind": "RateBudget", "metadata": {"name": "busy", "namespace": namespace}, "spec": {"limits": [limit]}}
+
+
 def provider() -> Json:
     """The shared provider that sessions use when they name none."""
     return {

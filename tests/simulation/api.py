@@ -110,7 +110,10 @@ class Api:
         new = self._admitted(resource, new)
         if new.get("spec") != old.get("spec"):
             new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
-        return self._changed("patch", resource, old, new)
+        answer = self._changed("patch", resource, old, new)
+        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
+            self.remove(resource, namespace, name)
+        return answer
 
     def write_status(self, resource: Resource, namespace: str, name: str, *, version: str, uid: str, status: Json) -> Json:
         """A JSON patch of the status subresource: everything else stays as it is."""

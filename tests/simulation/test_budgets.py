@@ -10,7 +10,8 @@ from simulation.api import BUDGETS, SESSIONS
 from simulation.pod_status import Json
 from simulation.story import Story
 from simulation.world import NAMESPACE, SYSTEM, World
-from stint.kube.resources import EVENTS
+from stint.kube.errors import from_status
+from stint.kube.resources import CONFIG_MAPS, EVENTS
 
 BUSY_2: Json = {"limits": [{"name": "busy", "resource": "concurrency", "limit": "2"}]}
 DAY: Json = {"name": "day", "resource": "cost", "limit": "1", "calendar": "Daily"}
@@ -216,3 +217,86 @@ def test_killed_at_any_write_it_never_exceeds_the_budget_and_everybody_comes_to_
     world.pass_time(2)
     assert status(world)["commits"] == []
     assert limit(world)["reserved"] == "0"
+
+
+def delete(world: World, name: str) -> None:
+    world.api.delete(SESSIONS, NAMESPACE, name)
+
+
+def test_what_a_deleted_session_used_stays_spent_also_after_a_restart(story: Story) -> None:
+    world = story.world
+    story.cost = Decimal("0.4")
+    budget(world, DAY_1)
+    story.start("a")
+    story.start("b")
+    story.go_on_until(lambda: story.phase("a") == story.phase("b") == "Succeeded")
+    for name in "ab":
+        delete(world, name)
+    world.settle()
+    world.pass_time(2)
+    assert list(world.api.of(SESSIONS)) == []
+    assert limit(world)["spent"] == "0.8"
+    world.restart()
+    world.settle()
+    story.start("c")
+    world.pass_time(2)
+    assert limit(world)["spent"] == "0.8"
+    assert story.phase("c") == "Waiting"
+
+
+def test_a_running_session_that_is_deleted_is_settled_before_it_goes(story: Story) -> None:
+    world = story.world
+    story.cost = Decimal("0.3")
+    budget(world, DAY_1)
+    story.ends[("a", 1)] = None
+    story.start("a")
+    story.go_on_until(lambda: any(world.cluster.life(pod).requests for pod in world.cluster.pods()))
+    delete(world, "a")
+    story.go_on_until(lambda: not list(world.api.of(SESSIONS)))
+    world.pass_time(2)
+    assert limit(world)["spent"] == "0.3"
+    assert limit(world)["reserved"] == "0"
+
+
+@pytest.mark.parametrize("fault", ["crash_before", "crash_after", "lost_answer"])
+@pytest.mark.parametrize("number", range(8))
+def test_killed_at_any_write_of_a_deletion_its_usage_is_counted_once(story: Story, fault: str, number: int) -> None:
+    world = story.world
+    story.cost = Decimal("0.3")
+    budget(world, DAY_1)
+    story.ends[("a", 1)] = None
+    story.start("a")
+    story.go_on_until(lambda: any(world.cluster.life(pod).requests for pod in world.cluster.pods()))
+    world.pass_time(2)
+    delete(world, "a")
+    setattr(world.client, fault, number)
+    story.go_on_until(lambda: not list(world.api.of(SESSIONS)))
+    world.pass_time(5)
+    unseen = fault == "crash_before" and number == 1  # its pod ended while nobody watched: all that was reserved for it is charged
+    assert limit(world)["spent"] == ("0.5" if unseen else "0.3")
+    assert limit(world)["reserved"] == "0"
+
+
+def test_a_session_whose_usage_cannot_be_written_down_goes_after_five_minutes_with_an_event(story: Story) -> None:
+    world = story.world
+    budget(world, DAY_1)
+    story.start("a")
+    story.go_on_until(lambda: story.phase("a") == "Succeeded")
+    world.api.rules.append(lambda resource, item: from_status(403, {"reason": "Forbidden", "message": "quota"}) if resource == CONFIG_MAPS else None)
+    delete(world, "a")
+    world.settle()
+    assert len(list(world.api.of(SESSIONS))) == 1
+    world.pass_time(299)
+    assert len(list(world.api.of(SESSIONS))) == 1
+    world.pass_time(2)
+    assert list(world.api.of(SESSIONS)) == []
+    assert "UsageNotCarried" in [event["reason"] for event in world.api.of(EVENTS)]
+
+
+def test_sessions_that_no_budget_counts_are_held_by_nothing(story: Story) -> None:
+    session = story.start("a")
+    assert "finalizers" not in story.world.session("a")["metadata"]
+    assert session["metadata"]["name"] == "a"
+    budget(story.world, BUSY_2)
+    story.start("b")
+    assert "finalizers" not in story.world.session("b")["metadata"]

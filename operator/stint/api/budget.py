@@ -261,7 +261,7 @@ class BudgetStatus(Model):
 class RateBudget(Resource):
     """Limits on sessions, concurrency, cost and tokens. A budget in the system namespace counts across all namespaces that it selects; elsewhere it
     counts its own namespace. A session starts only when every budget that it counts for has room.
-    Not in this version yet: users and groups (every creator counts as unknown), whenSpent, and what deleted sessions used."""
+    Not in this version yet: users and groups (every creator counts as unknown), and whenSpent."""
 
     rules = (short_name("a budget"),)
 

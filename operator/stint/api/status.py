@@ -73,6 +73,15 @@ class Result(Model):
     error: SessionError | None = Field(None, description="Why the session failed.")
 
 
+class Reserved(Model):
+    """What budgets have reserved for the attempt that runs, where that is less than what the session's limits leave."""
+
+    cost: Amount | None = Field(None, description="USD.")
+    tokens: Count | None = Field(None, description="All tokens, caches included.")
+    input_tokens: Count | None = Field(None, description="Tokens of input, without those of caches.")
+    output_tokens: Count | None = Field(None, description="Tokens of output.")
+
+
 class Attempt(Model):
     """One attempt: one pod."""
 
@@ -121,6 +130,7 @@ class SessionStatus(Model):
     volume_since: Annotated[int, integer(1, 2**31 - 1)] | None = Field(
         None, description="Number of the first attempt on the present volume, once an earlier volume was removed with its conversation."
     )
+    reserved: Reserved | None = Field(None, description="What its budgets have reserved for the attempt that runs; the gateway stops there.")
     waiting_for: WaitingFor | None = Field(None, description="Why nothing happens at the moment.")
     usage: Usage = Field(Usage(), description="What the session used, all its attempts together.")
     result: Result | None = Field(None, description="What came out.")

@@ -18,6 +18,7 @@ from datetime import datetime
 from typing import Any
 
 from stint.budgets.budget import Budget, BudgetKey
+from stint.budgets.carry import part_of
 from stint.budgets.commits import Attempt, Commit, Commits, left_over, next_epoch, read_commits
 from stint.budgets.facts import Running, Session
 from stint.budgets.ledger import Ledger
@@ -25,6 +26,9 @@ from stint.budgets.line import Waiter
 from stint.budgets.published import published
 from stint.budgets.queue import Queue
 from stint.budgets.verdict import ADMITTED, FREE, Verdict
+
+Part = tuple[BudgetKey, int]
+"""One of the parts that the carried-over usage of a budget is written in."""
 
 
 class Superseded(Exception):
@@ -53,6 +57,10 @@ class Admissions:
         """What was decided on them."""
         self._uncommitted: set[Attempt] = set()
         """Those of them that some budget does not list yet."""
+        self._carrying: dict[str, set[Part]] = {}
+        """Sessions that are to be deleted, and the parts of budgets that have to be written before."""
+        self._unwritten: dict[BudgetKey, dict[int, None]] = {}
+        """Parts of budgets that hold less than we know."""
         self._waiting: dict[str, Verdict] = {}
         """What sessions that do not start were told, by uid."""
 
@@ -77,6 +85,9 @@ class Admissions:
     def remove_budget(self, key: BudgetKey, now: datetime) -> None:
         """A budget was deleted."""
         self.ledger.remove_budget(key)
+        self._unwritten.pop(key, None)
+        for uid, parts in self._carrying.items():
+            self._written(uid, {part for part in parts if part[0] == key})
         self._complete(self._commits.remove_budget(key))
         self._found.pop(key, None)
         self._joined(key, now)
@@ -91,19 +102,36 @@ class Admissions:
             self._joined(key, now)
             self._complete(self._commits.stands(key, read_commits(status)))
 
-    def status(self, key: BudgetKey, old: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
-        """The whole status to write now, with all that may be committed. If it does not get to the cluster, the next one carries the same."""
+    def committed(self, key: BudgetKey) -> dict[str, Any]:
+        """The part of a budget's status that decides: our epoch, and all that may be committed now. If it does not get to the cluster, the next one
+        carries the same."""
         self._commits.failed(key)
         self._commits.next_batch(key)
-        budget = self.ledger.budget(key)
-        return published(
-            budget, self.ledger.accounts(key), waiting=self._queue.waiting(key), epoch=self._epoch, commits=self._commits.content(key),
-            old=old, generation=generation, now=now,
-        )  # fmt: skip
+        return {"epoch": self._epoch, "commits": [commit.document() for commit in self._commits.content(key)]}
+
+    def status(self, key: BudgetKey, old: Mapping[str, Any], generation: int, now: datetime) -> dict[str, Any]:
+        """The whole status to write now."""
+        accounts = self.ledger.accounts(key)
+        told = published(self.ledger.budget(key), accounts, waiting=self._queue.waiting(key), old=old, generation=generation, now=now)
+        return {**told, **self.committed(key)}
 
     def urgent(self, key: BudgetKey) -> bool:
         """Whether somebody waits for the next write of this budget's status."""
         return key in self._joining or self._commits.waits(key)
+
+    def unwritten(self, key: BudgetKey, now: datetime) -> dict[int, dict[str, Any]]:
+        """The documents of a budget's parts that have to be written, by number. Say `carried` when one is."""
+        return {part: self.ledger.carried(key).document(part, now.timestamp()) for part in self._unwritten.get(key, ())}
+
+    def carried(self, key: BudgetKey, part: int, document: Mapping[str, Any]) -> None:
+        """A part of a budget holds this now."""
+        if key not in self.ledger:
+            return
+        folded = {uid for account in document["accounts"] for uid in account["folded"]}
+        if folded.issuperset(uid for uid, account in self.ledger.carried(key).folded.items() if part_of(account) == part):
+            self._unwritten.get(key, {}).pop(part, None)
+        for uid in folded & self._carrying.keys():
+            self._written(uid, {(key, part)})
 
     def next_wakeup(self, key: BudgetKey) -> datetime | None:
         """When time alone may make room in a budget for somebody who waits; call `tick` then."""
@@ -126,12 +154,25 @@ class Admissions:
             self._waiting.pop(session.uid, None)
         self._go_on(now)
 
-    def gone(self, uid: str, now: datetime) -> None:
-        """The session is no longer there."""
+    def counted(self, uid: str) -> bool:
+        """Whether a budget remembers what this session uses, also when it is gone."""
+        return any(meter.spent is not None for account in self.ledger.accounts_of(uid) for meter in account.meters)
+
+    def carry(self, uid: str, now: datetime) -> bool:
+        """The session is to be deleted: whether what it used is written down in its budgets. It is woken when it is."""
         self.withdraw(uid, now)
-        if uid in self.ledger:
-            self.ledger.forget(uid, now)
+        if uid not in self._carrying:
+            self._carrying[uid] = self.ledger.carry(uid, now)
+            self._to_write(self._carrying[uid])
             self._go_on(now)
+        return not self._carrying[uid]
+
+    def gone(self, uid: str, now: datetime) -> None:
+        """The session is no longer there. One that went without being carried is carried now."""
+        self.withdraw(uid, now)
+        self._carrying.pop(uid, None)
+        self._to_write(self.ledger.forget(uid, now))
+        self._go_on(now)
 
     def ask(self, waiter: Waiter, now: datetime) -> Verdict | None:
         """May this attempt start? The session has been observed. None: not now, and not for want of room; its session is woken when that is over."""
@@ -227,6 +268,18 @@ class Admissions:
             self._wake(uid)
         self._kept_out.clear()
         self._go_on(now)
+
+    def _to_write(self, parts: Iterable[Part]) -> None:
+        for key, part in parts:
+            self._unwritten.setdefault(key, {})[part] = None
+            self._changed(key)
+
+    def _written(self, uid: str, parts: set[Part]) -> None:
+        missing = self._carrying[uid]
+        if missing & parts:
+            missing -= parts
+            if not missing:
+                self._wake(uid)
 
     def _next_attempt(self, uid: str) -> int | None:
         if uid not in self.ledger or self.ledger.running(uid) is not None:

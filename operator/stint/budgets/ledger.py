@@ -66,6 +66,7 @@ class Ledger:
             return False
         at = now.timestamp()
         kept = known.carried.suited_to(budget, at) if known is not None else read_carried(budget, carried, at)
+        kept.folded = {uid: account for uid, account in kept.folded.items() if uid in self._entries or known is not None}
         self._leave(budget.key)
         book = self._books[budget.key] = Book(budget, kept)
         starts = book.start_times()

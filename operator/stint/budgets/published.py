@@ -10,7 +10,6 @@ from stint.api.budget import ACCOUNTS
 from stint.budgets.account import Account, Meter
 from stint.budgets.amounts import ONE, plain
 from stint.budgets.budget import Budget
-from stint.budgets.commits import Commit
 from stint.budgets.reasons import COUNTING, LIMIT_REACHED, ROOM_LEFT, UNKNOWN_TIME_ZONE
 from stint.budgets.warnings import level
 from stint.budgets.windows import moment
@@ -22,13 +21,11 @@ def published(
     accounts: Iterable[Account],
     *,
     waiting: int,
-    epoch: int,
-    commits: Iterable[Commit],
     old: Mapping[str, Any],
     generation: int,
     now: datetime,
 ) -> dict[str, Any]:
-    """The whole status: the 50 fullest accounts, how many sessions wait, the commits, the conditions. `old` is the status as it is."""
+    """What the status tells: the 50 fullest accounts, how many sessions wait, the conditions. `old` is the status as it is."""
     at = now.timestamp()
     alive = [account for account in accounts if not account.empty(at)]
     fullest = sorted(alive, key=lambda account: (-account.filled(at), account.name))
@@ -39,8 +36,6 @@ def published(
         "accounts": [{"key": account.name, "limits": [_limit(meter, account, at) for meter in account.meters]} for account in fullest[:ACCOUNTS]],
         "accountCount": len(alive),
         "waiting": waiting,
-        "epoch": epoch,
-        "commits": [commit.document() for commit in commits],
     }
 
 

@@ -59,6 +59,7 @@ async def act(client: KubeClient, plan: Plan, target: Target, memory: Memory) ->
     """
     if not plan.delete_first:
         await _write_status(client, plan, target, memory)
+    await _write_finalizers(client, plan, target, memory)
     for deletion in plan.delete:
         await _delete(client, deletion, memory)
     if plan.delete_first:
@@ -88,6 +89,21 @@ async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: 
     memory.feed(target.resource, written)
 
 
+async def _write_finalizers(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> None:
+    meta = target.meta
+    if plan.finalizers is None or list(plan.finalizers) == (meta.get("finalizers") or []):
+        return
+    body = {"metadata": {"resourceVersion": meta["resourceVersion"], "uid": meta["uid"], "finalizers": list(plan.finalizers)}}
+    try:
+        written = await client.patch(target.resource, meta["namespace"], meta["name"], body)
+    except NotFound as gone:
+        if gone.reason != "NotFound":
+            raise
+        raise ObjectGone(meta["uid"]) from gone
+    if plan.finalizers or "deletionTimestamp" not in meta:  # else this was its end
+        memory.feed(target.resource, written)
+
+
 async def _delete(client: KubeClient, deletion: Delete, memory: Memory) -> None:
     try:
         await client.delete(deletion.resource, deletion.namespace, deletion.name, uid=deletion.uid, grace_seconds=deletion.grace_seconds)
@@ -105,7 +121,8 @@ async def _create(client: KubeClient, creation: Create, target: Target, memory: 
         created = await client.create(creation.resource, meta["namespace"], manifest)
     except Conflict:
         if creation.shared:
-            memory.feed(creation.resource, await client.patch(creation.resource, meta["namespace"], meta["name"], {"spec": manifest["spec"]}))
+            content = {name: value for name, value in manifest.items() if name not in ("apiVersion", "kind", "metadata")}
+            memory.feed(creation.resource, await client.patch(creation.resource, meta["namespace"], meta["name"], content))
             return None
         return await _adopt(client, creation, target, memory)
     except NotFound as gone:  # the namespace is not there any more

@@ -1,8 +1,8 @@
 """What a pure ``plan()`` returns, and nothing else happens to the cluster than what stands in it.
 
-A plan is carried out in this order: status, deletions, creations, Events. The status goes first so that an attempt is settled before its pod can
-disappear (``delete_first`` turns the first two round, for a status that says the deletions are done). A crash between any two writes leaves a
-cluster from which the next pass continues.
+A plan is carried out in this order: status or finalizers, deletions, creations, Events. The status goes first so that an attempt is settled before
+its pod can disappear (``delete_first`` turns the first two round, for a status that says the deletions are done). A crash between any two writes
+leaves a cluster from which the next pass continues.
 """
 
 from __future__ import annotations
@@ -85,9 +85,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``status`` is the whole new status, or None to leave it; ``look_again`` is when time alone may change the plan."""
+    """``status`` is the whole new status, or None to leave it; ``finalizers`` are all that the object is to have (never both in one plan: each needs
+    the version that was seen); ``look_again`` is when time alone may change the plan."""
 
     status: Mapping[str, Any] | None = None
+    finalizers: tuple[str, ...] | None = None
     delete: tuple[Delete, ...] = ()
     create: tuple[Create, ...] = ()
     events: tuple[EventRecord, ...] = ()

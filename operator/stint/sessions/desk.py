@@ -20,6 +20,7 @@ from stint.sessions.observed import Observed
 from stint.sessions.subject import session_of, waiter_of
 
 Clock = Callable[[], datetime]
+Documents = Iterable[Mapping[str, Any]]
 
 
 class Desk:
@@ -34,14 +35,14 @@ class Desk:
         self._clock = clock
         self._keys: dict[str, Key] = {}
 
-    def begin(self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]]) -> None:
-        """Open, with all sessions and all budgets that there are."""
+    def begin(self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]], carried: Mapping[BudgetKey, Documents]) -> None:
+        """Open, with all sessions and all budgets that there are, and what the budgets have carried over."""
         self.open = True
         for each in seen:
             self.observe(each)
         statuses = {}
         for budget, status in budgets:
-            self.admissions.put_budget(budget, self._clock(), status)
+            self.admissions.put_budget(budget, self._clock(), status, carried.get(budget.key, ()))
             statuses[budget.key] = status
         self.admissions.begin(statuses)
 
@@ -60,6 +61,14 @@ class Desk:
     def ask(self, seen: Observed) -> Verdict | None:
         """May its next attempt start? See `Admissions.ask`."""
         return self.admissions.ask(waiter_of(seen), seen.now)
+
+    def counted(self, seen: Observed) -> bool:
+        """Whether a budget remembers what it uses."""
+        return self.admissions.counted(seen.uid)
+
+    def carry(self, seen: Observed) -> bool:
+        """It is to be deleted: whether what it used is written down; its session is looked at again when it is."""
+        return self.admissions.carry(seen.uid, seen.now)
 
     def withdraw(self, seen: Observed) -> None:
         """It is not to start now."""

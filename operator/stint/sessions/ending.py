@@ -12,8 +12,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import orjson
-
 from stint import canonical
 from stint.sessions import reasons
 from stint.sessions.evidence import START_ERROR, has_run
@@ -69,11 +67,6 @@ class Remains:
         """The gateway did not even start once, so nothing was let through. A later failure proves nothing: the agent may have caused it."""
         gateway = self.pod.container(GATEWAY)
         return self.gateway_error is not None and self.report is None and gateway is not None and gateway.restarts == 0
-
-    @property
-    def lowered(self) -> bool:
-        """Budgets had reserved less for the attempt than its own limits left."""
-        return bool(self.pod.reserved) and orjson.loads(self.pod.reserved).get("lowered") is True
 
     @property
     def exit_code(self) -> int | None:

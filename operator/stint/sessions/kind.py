@@ -18,7 +18,7 @@ from stint.sessions.expiry import SESSIONS
 from stint.sessions.names import KIND
 from stint.sessions.observe import World, observe
 from stint.sessions.observed import Observed
-from stint.sessions.plan import plan, starts
+from stint.sessions.plan import plan, ready_to_leave, starts
 
 
 def awaited(seen: Observed, decided: Plan) -> set[tuple[str, str]]:
@@ -52,6 +52,8 @@ class Sessions:
             return None
         if not self._world.sessions.is_current(seen.item):
             return None  # it changed while we looked around, and that change has put it in line again
+        if seen.deleting and not self._desk.open:
+            seen = replace(seen, carried=True)  # there is no budget any more
         decided = plan(seen)
         if self._desk.open:
             seen, decided = self._ask_budgets(seen, decided)
@@ -61,15 +63,18 @@ class Sessions:
     def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
         """Tell the budgets how far it is, and let no attempt begin that they have not admitted."""
         self._desk.observe(seen)
+        if ready_to_leave(seen):
+            seen = replace(seen, carried=self._desk.carry(seen))
+            return seen, plan(seen)
         if not starts(decided):
             self._desk.withdraw(seen)
             return seen, decided
         verdict = self._desk.ask(seen)
         if verdict is None:
             return seen, Plan()
-        if verdict == FREE:
+        if verdict is FREE:
             return seen, decided
-        seen = replace(seen, admission=verdict)
+        seen = replace(seen, admission=verdict, counted=self._desk.counted(seen))
         return seen, plan(seen)
 
     def vanished(self, key: Key, uid: str) -> None:

@@ -16,6 +16,8 @@ POLICY_SELECTOR = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
 OWNER_UID_ANNOTATION = "stint.dev/owner-uid"
 """On volumes that outlive their session: whose they were."""
 
+FINALIZER = "stint.dev/ledger"
+"""Holds a session that is deleted until what it used is carried over into its budgets."""
 RESERVED_ANNOTATION = "stint.dev/reserved"
 """On pods: what the attempt may use at most, as JSON ``{"cost": "1.25", "tokens": 100000}``."""
 

@@ -68,6 +68,11 @@ class Observed:
     admission: Verdict | None = None
     """What the budgets say to its next attempt. None: they were not asked, because something else keeps it from starting or no budget counts it."""
 
+    counted: bool = False
+    """A budget remembers what it uses, also when the session is gone."""
+    carried: bool = False
+    """It is to be deleted, and what it used is written down in its budgets."""
+
     @property
     def metadata(self) -> dict[str, Any]:
         metadata: dict[str, Any] = self.item["metadata"]
@@ -91,6 +96,10 @@ class Observed:
     @property
     def deleting(self) -> bool:
         return "deletionTimestamp" in self.metadata
+
+    @property
+    def finalizers(self) -> tuple[str, ...]:
+        return tuple(self.metadata.get("finalizers") or ())
 
     @property
     def finished(self) -> bool:

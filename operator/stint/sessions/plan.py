@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
+
 from stint.budgets.reasons import BUDGET_FULL, BUDGET_REJECTED, BUDGET_WARNING
 from stint.budgets.verdict import Verdict, sentence
 from stint.engine.conditions import moment, timestamp
@@ -19,7 +21,7 @@ from stint.sessions.conditions import Facts, conditions, phase
 from stint.sessions.ending import CANCELLED, SUCCEEDED, SUSPENDED, Ending, Remains
 from stint.sessions.expiry import expire
 from stint.sessions.holds import backing_off, hold
-from stint.sessions.names import conversation
+from stint.sessions.names import FINALIZER, conversation
 from stint.sessions.observed import Observed
 from stint.sessions.pod.claim import volume_claim
 from stint.sessions.pod.manifest import GRACE_SECONDS, agent_pod
@@ -35,6 +37,8 @@ RESERVATION_USED = (
     "what the budgets have reserved for a session that names no limit is used up; set spec.limits to more than status.usage, and it goes on where it "
     "stopped"
 )
+RELEASED_AFTER = timedelta(minutes=5)
+"""How long the deletion of a session may wait for its budgets."""
 LOST_AFTER = timedelta(seconds=15)
 """How long after the end of its grace period a pod that is still there counts as on a lost node."""
 
@@ -42,7 +46,7 @@ LOST_AFTER = timedelta(seconds=15)
 def plan(seen: Observed) -> Plan:
     """The next step of this session."""
     if seen.deleting:
-        return Plan()  # what it owns is garbage collected
+        return _leave(seen)
     pod = seen.pod
     if pod is not None:
         return _settle(seen, pod) if pod.terminal else _supervise(seen, pod)
@@ -65,6 +69,33 @@ def plan(seen: Observed) -> Plan:
     return _start(seen)
 
 
+def _leave(seen: Observed) -> Plan:
+    """What it owns is garbage collected once it is gone. If a budget counts what it used, that is settled and carried over before."""
+    if FINALIZER not in seen.finalizers:
+        return Plan()
+    overdue = _overdue(seen)
+    if not ready_to_leave(seen):
+        pod = _unseen_pod(seen) if seen.pod is None else seen.pod
+        if pod.terminal:
+            return replace(_settle(seen, pod), events=())
+        return Plan(delete=() if pod.deleting_since else (_delete(pod),), look_again=overdue)
+    if not seen.carried and seen.now < overdue:
+        return Plan(look_again=overdue)
+    lost = EventRecord(reasons.USAGE_NOT_CARRIED, "deleted without its usage having been written down in its budgets, after 5 minutes", warning=True)
+    return Plan(finalizers=tuple(each for each in seen.finalizers if each != FINALIZER), events=() if seen.carried else (lost,))
+
+
+def ready_to_leave(seen: Observed) -> bool:
+    """It is to be deleted, budgets wait for what it used, and that is known, or will not be known any more."""
+    if not seen.deleting or FINALIZER not in seen.finalizers:
+        return False
+    return (seen.pod is None and not _lost_unseen(seen)) or seen.now >= _overdue(seen)
+
+
+def _overdue(seen: Observed) -> datetime:
+    return (moment(seen.metadata.get("deletionTimestamp")) or seen.now) + RELEASED_AFTER
+
+
 def starts(decided: Plan) -> bool:
     """Whether this plan begins an attempt."""
     return any(creation.resource == PODS for creation in decided.create)
@@ -83,7 +114,8 @@ def _start(seen: Observed) -> Plan:
     creations.append(Create(PODS, agent_pod(seen)))
     warnings = seen.admission.warnings if seen.admission else ()
     events = tuple(EventRecord(BUDGET_WARNING, sentence(short), warning=True) for short in warnings)
-    return Plan(create=tuple(creations), events=events, look_again=seen.now + timedelta(seconds=seen.resolved.start_timeout))
+    held = (*seen.finalizers, FINALIZER) if seen.counted and FINALIZER not in seen.finalizers else None
+    return Plan(finalizers=held, create=tuple(creations), events=events, look_again=seen.now + timedelta(seconds=seen.resolved.start_timeout))
 
 
 def _supervise(seen: Observed, pod: PodFacts) -> Plan:
@@ -104,6 +136,8 @@ def _running(seen: Observed, pod: PodFacts) -> Plan:
     status.update(attempt=pod.attempt, podName=pod.name, podUID=pod.uid, sessionID=conversation(seen.uid))
     status.pop("nextRetryTime", None)
     status.setdefault("startTime", timestamp(started))
+    if pod.lowered:
+        status["reserved"] = {name: value for name, value in orjson.loads(pod.reserved).items() if name != "lowered" and value is not None}
     return Plan(status=_status(seen, status, Facts(reasons.POD_RUNNING, running=True)))
 
 
@@ -144,7 +178,7 @@ def _settle(seen: Observed, pod: PodFacts) -> Plan:
     status, verdict = settle(remains)
     result = remains.result
     keep_log = pod.gone or pod.deleting_since is not None or verdict.outcome != SUSPENDED
-    if verdict.reason == reasons.BUDGET_REACHED and remains.lowered:
+    if verdict.reason == reasons.BUDGET_REACHED and pod.lowered:
         verdict = replace(verdict, reason=reasons.RESERVATION_USED, message=RESERVATION_USED)
     return _settled(seen, status, verdict, result.tools if result else (), () if keep_log else (_delete(pod),))
 

@@ -73,6 +73,11 @@ class PodFacts:
         return self.gone or self.phase in ("Succeeded", "Failed")
 
     @property
+    def lowered(self) -> bool:
+        """Budgets have reserved less for the attempt than its own limits left."""
+        return '"lowered":true' in self.reserved
+
+    @property
     def running(self) -> bool:
         return self.phase == "Running"
 

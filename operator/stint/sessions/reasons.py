@@ -19,6 +19,7 @@ INVALID_SPEC = "InvalidSpec"
 INVALID_OUTPUT_SCHEMA = "InvalidOutputSchema"
 BACKING_OFF = "BackingOff"
 RESERVATION_USED = "ReservationUsed"
+USAGE_NOT_CARRIED = "UsageNotCarried"
 POD_REFUSED = "PodRefused"
 
 # How it goes on

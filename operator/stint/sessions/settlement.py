@@ -56,6 +56,7 @@ def settle(remains: Remains) -> tuple[dict[str, Any], Ending]:
     status["sessionID"] = conversation(seen.uid)
     status["podName"] = pod.name
     status.pop("podUID", None)
+    status.pop("reserved", None)
     status["result"] = _result(remains, verdict)
     _next_step(status, seen, verdict)
     return status, verdict

@@ -25,7 +25,7 @@ def session_of(seen: Observed, namespace_labels: Mapping[str, str]) -> Session:
         labels=seen.metadata.get("labels") or {},
         service_account=(resolved.pod_template.service_account_name if resolved else None) or "default",
         provider=resolved.provider if resolved else "",
-        model=(resolved.agent.model if resolved else None) or "",
+        model=(resolved.agent.model if resolved else None) or (seen.provider.spec.default_model if seen.provider else None) or "",
     )
     return Session(seen.uid, subject, settled_attempts(seen.status), _running(seen.pod) if seen.pod else None)
 

@@ -50,8 +50,8 @@ def reservation(status: Mapping[str, Any], pod: PodFacts, terms: Resolved | None
 
     With a volume, the gateway has counted what lost pods before it had used, so their estimates are part of what this pod was given.
     """
-    if pod.reserved:
-        given = orjson.loads(pod.reserved)
+    given = orjson.loads(pod.reserved) if pod.reserved else status.get("reserved")
+    if given:
         before = Usage() if terms is not None and terms.ephemeral else minus(used(status), known(status))
         cost = max(Decimal(0), Decimal(given["cost"]) - before.cost)
         tokens = max(0, given["tokens"] - before.tokens) if given.get("tokens") is not None else None

@@ -154,6 +154,14 @@ def lost(given: Any, read: Any, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_an_example_for_the_whole_cluster_counts_only_namespaces_that_were_labelled_for_it(file: Path) -> None:
+    for document in yaml.safe_load_all(file.read_text()):
+        if document["kind"] == "RateBudget" and "namespace" in document["metadata"]:
+            assert document["metadata"]["namespace"] == "stint-system"
+            assert document["spec"]["selector"]["namespaces"], "applied by a test, it would hold up all the others"
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_an_example_begins_by_saying_what_it_shows(file: Path) -> None:
     documents = [document for document in yaml.safe_load_all(file.read_text()) if document]
     assert file.read_text().startswith("# ")
