@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from simulation.api import BUDGETS, SESSIONS
 from simulation.pod_status import Json
 from simulation.story import Story
-from simulation.world import NAMESPACE, SYSTEM, World, quiet_world
+from simulation.world import NAMESPACE, SYSTEM, World
 from stint.kube.errors import from_status
 from stint.kube.resources import CONFIG_MAPS, EVENTS
 
@@ -18,17 +17,6 @@ BUSY_2: Json = {"limits": [{"name": "busy", "resource": "concurrency", "limit": 
 DAY: Json = {"name": "day", "resource": "cost", "limit": "1", "calendar": "Daily"}
 DAY_1: Json = {"limits": [DAY], "reserve": {"cost": "0.5"}}
 NAMES = tuple("abcdef")
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with quiet_world() as world:
-        yield world
-
-
-@pytest.fixture
-def story(world: World) -> Story:
-    return Story(world)
 
 
 def budget(world: World, spec: Json, *, name: str = "team", namespace: str = NAMESPACE) -> None:

@@ -33,6 +33,12 @@ CONCURRENCY_2 = {"name": "busy", "resource": "concurrency", "limit": "2"}
 COST_10_DAILY = {"name": "day", "resource": "cost", "limit": "10", "calendar": "Daily"}
 COST_10_HOUR = {"name": "hour", "resource": "cost", "limit": "10", "window": "1h"}
 TOKENS_1000_HOUR = {"name": "tokens", "resource": "tokens", "limit": "1000", "window": "1h"}
+RATE = {"name": "rate", "resource": "sessions", "limit": "6", "window": "1m"}
+STARTS = {"name": "starts", "resource": "sessions", "limit": "2", "calendar": "Daily"}
+
+DAY = ("team", "shared", "day")
+BUSY = ("team", "shared", "busy")
+"""Where the sums of these limits stand."""
 
 
 def after(seconds: float) -> datetime:

@@ -1,4 +1,4 @@
-"""The charts as plain files: nothing here needs helm. What helm makes of them is tested in tests/cluster/test_chart_render.py."""
+"""The charts as plain files: nothing here needs helm. What helm makes of them is tested in tests/cluster/charts."""
 
 import re
 from pathlib import Path

@@ -223,3 +223,10 @@ async def until(condition: Callable[[], Awaitable[bool]] | Callable[[], bool]) -
             if met if isinstance(met, bool) else await met:
                 return
             await asyncio.sleep(0.005)
+
+
+def spoken(content: bytes) -> tuple[str, str]:
+    """Type and message of an error in the API's shape."""
+    document = json.loads(content)
+    assert document["type"] == "error"
+    return document["error"]["type"], document["error"]["message"]
