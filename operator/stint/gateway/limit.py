@@ -1,7 +1,7 @@
 """When a session has used up what it was given.
 
 A request is refused once used ≥ limit, not when it might pass the limit: how much an answer will use is known only at its
-end, so the overshoot is one answer for each request that is under way at that moment.
+end. Near the limit requests take turns (`Record.crowded`), so the overshoot is one answer.
 """
 
 from __future__ import annotations

@@ -51,7 +51,10 @@ class Desk:
     def observe(self, seen: Observed) -> None:
         """How far a session is now."""
         self._keys[seen.uid] = Key(KIND, seen.namespace, seen.name)
-        self.admissions.observe(session_of(seen, self.namespaces.get(seen.namespace, {})), seen.now)
+        session = session_of(seen, self.namespaces.get(seen.namespace, {}))
+        if seen.resolved is None and seen.uid in self.admissions.ledger:  # its profile is missing just now: what it used stays where it is
+            session = replace(session, subject=self.admissions.ledger.session(seen.uid).subject)
+        self.admissions.observe(session, seen.now)
 
     def written(self, item: Mapping[str, Any]) -> None:
         """A session as the API server answered it to a write of ours: an attempt may have been settled."""

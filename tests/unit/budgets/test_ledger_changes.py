@@ -176,9 +176,9 @@ def test_accounts_that_nobody_needs_are_closed() -> None:
         bench.admit(str(number), user=f"user-{number}")
         bench.end(str(number), "0.01")
         bench.ledger.carry(str(number), NOW)
-    bench.ledger.sweep(after(60))
+    bench.ledger.sweep(budget().key, after(60))
     assert len(list(bench.ledger.accounts(budget().key))) == 100
-    bench.ledger.sweep(after(3700))
+    bench.ledger.sweep(budget().key, after(3700))
     assert list(bench.ledger.accounts(budget().key)) == []
 
 
@@ -187,7 +187,7 @@ def test_an_account_that_was_closed_opens_again() -> None:
     bench.admit("s")
     bench.end("s")
     bench.ledger.forget("s", NOW)
-    bench.ledger.sweep(NOW)
+    bench.ledger.sweep(budget().key, NOW)
     assert bench.admit("t").admitted
     assert not bench.admit("u").admitted
 
