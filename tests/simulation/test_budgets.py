@@ -312,3 +312,39 @@ def test_sessions_that_no_budget_counts_are_held_by_nothing(story: Story) -> Non
     budget(story.world, BUSY_2)
     story.start("b")
     assert "finalizers" not in story.world.session("b")["metadata"]
+
+
+def spent_while_running(story: Story, when: str) -> None:
+    """Session a runs, and the one answer that b gets costs all the day's money."""
+    story.cost = Decimal("0.1")
+    day = {"name": "day", "resource": "cost", "limit": "1", "calendar": "Daily"}
+    budget(story.world, {"limits": [day], "reserve": {"cost": "0.2"}, "whenSpent": when})
+    story.ends[("a", 1)] = None
+    story.start("a", limits={"cost": "0.3"})
+    story.go_on_until(lambda: any(story.world.cluster.life(pod).requests for pod in story.world.cluster.pods()))
+    story.cost = Decimal(1)
+    story.start("b")
+    story.go_on_to("Succeeded", "b")
+    story.world.pass_time(2)
+
+
+def test_a_budget_that_suspends_when_spent_frees_the_pod_and_goes_on_after_the_reset(story: Story) -> None:
+    spent_while_running(story, "Suspend")
+    story.go_on_until(lambda: story.phase("a") == "Waiting")
+    assert [(entry["outcome"], entry["reason"]) for entry in story.status("a")["history"]] == [("Suspended", "BudgetSpent")]
+    assert story.status("a")["waitingFor"]["until"].endswith("T00:00:00Z")
+    assert working(story.world) == 0
+    story.world.pass_time(24 * 3600)
+    story.go_on_to("Succeeded", "a")
+
+
+def test_a_budget_that_stops_when_spent_ends_what_runs(story: Story) -> None:
+    spent_while_running(story, "Stop")
+    story.go_on_until(lambda: story.phase("a") == "Failed")
+    assert story.status("a")["result"]["error"]["class"] == "BudgetSpent"
+
+
+def test_a_budget_that_continues_lets_everybody_end(story: Story) -> None:
+    spent_while_running(story, "Continue")
+    story.world.pass_time(60)
+    assert story.phase("a") == "Running"

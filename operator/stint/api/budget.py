@@ -178,6 +178,11 @@ class BudgetSpec(Model):
     """How much sessions may use, for whom it counts, and what happens at the limit. Every field may be changed at any time."""
 
     rules = (
+        Rule(
+            "self.atLimit != 'Warn' || self.whenSpent != 'Suspend'",
+            "atLimit Warn would start at once again what whenSpent Suspend has suspended: choose Queue, or Continue or Stop",
+            path=".whenSpent",
+        ),
         _needs_reserve("cost", '"1.00"'),
         _needs_reserve("tokens", "200000"),
         _needs_reserve("inputTokens", "150000"),
@@ -261,7 +266,7 @@ class BudgetStatus(Model):
 class RateBudget(Resource):
     """Limits on sessions, concurrency, cost and tokens. A budget in the system namespace counts across all namespaces that it selects; elsewhere it
     counts its own namespace. A session starts only when every budget that it counts for has room.
-    Not in this version yet: users and groups (every creator counts as unknown), and whenSpent."""
+    Not in this version yet: users and groups (every creator counts as unknown)."""
 
     rules = (short_name("a budget"),)
 

@@ -25,6 +25,7 @@ from stint.budgets.ledger import Ledger
 from stint.budgets.line import Waiter
 from stint.budgets.published import published
 from stint.budgets.queue import Queue
+from stint.budgets.spent_out import SpentOut, spent_out
 from stint.budgets.verdict import ADMITTED, FREE, Verdict
 
 Part = tuple[BudgetKey, int]
@@ -132,6 +133,17 @@ class Admissions:
             self._unwritten.get(key, {}).pop(part, None)
         for uid in folded & self._carrying.keys():
             self._written(uid, {(key, part)})
+
+    def stop_spent(self, key: BudgetKey, now: datetime) -> None:
+        """Wake the sessions that run although their account is spent, if the budget does something about it: see `spent_out`."""
+        for found in spent_out(self.ledger.accounts(key), now):
+            for uid in found.running:
+                self._wake(uid)
+
+    def spent_out(self, uid: str, now: datetime) -> SpentOut | None:
+        """Why a running session is to be stopped. None: it is not."""
+        found = [each for each in spent_out(self.ledger.accounts_of(uid), now) if uid in each.running]
+        return min(found, key=lambda each: each.action != "Stop", default=None)
 
     def next_wakeup(self, key: BudgetKey) -> datetime | None:
         """When time alone may make room in a budget for somebody who waits; call `tick` then."""

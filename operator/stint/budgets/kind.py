@@ -76,6 +76,7 @@ class Budgets:
         """Everything."""
         old = item.get("status") or {}
         self._admissions.ledger.sweep(budget, now)
+        self._admissions.stop_spent(budget, now)
         status = self._admissions.status(budget, old, item["metadata"].get("generation", 0), now)
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:

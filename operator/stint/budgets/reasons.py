@@ -6,6 +6,7 @@ from __future__ import annotations
 BUDGET_FULL = "BudgetFull"
 BUDGET_REJECTED = "BudgetRejected"
 EXCEEDS_BUDGET = "ExceedsBudget"
+BUDGET_SPENT = "BudgetSpent"
 
 # Of budgets
 COUNTING = "Counting"

@@ -10,6 +10,7 @@ from stint.api.budget import WhenSpent
 from stint.budgets.account import Account
 from stint.budgets.budget import BudgetKey
 from stint.budgets.windows import moment
+from stint.engine.conditions import timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,16 @@ class SpentOut:
     """Uids of the sessions that run in it."""
     until: datetime | None
     """When what is spent is below the limit again if nothing is added."""
+
+
+    @property
+    def message(self) -> str:
+        """One sentence for the session."""
+        where = f"budget {self.budget}, account {self.account}: limit {self.limit} is spent"
+        if self.action == "Stop":
+            return f"{where}, and the budget stops what runs then (whenSpent)"
+        when = f"at {timestamp(self.until)}" if self.until is not None else "when the limit is raised"
+        return f"{where}; the session goes on {when}"
 
 
 def spent_out(accounts: Iterable[Account], now: datetime) -> list[SpentOut]:

@@ -13,6 +13,7 @@ from typing import Any
 from stint.budgets.admissions import Admissions
 from stint.budgets.budget import Budget, BudgetKey
 from stint.budgets.facts import settled_attempts
+from stint.budgets.spent_out import SpentOut
 from stint.budgets.verdict import Verdict
 from stint.engine.keys import Key
 from stint.sessions.names import KIND
@@ -70,6 +71,10 @@ class Desk:
     def counted(self, seen: Observed) -> bool:
         """Whether a budget remembers what it uses."""
         return self.admissions.counted(seen.uid)
+
+    def spent_out(self, seen: Observed) -> SpentOut | None:
+        """Why its attempt that runs is to be stopped."""
+        return self.admissions.spent_out(seen.uid, seen.now)
 
     def carry(self, seen: Observed) -> bool:
         """It is to be deleted: whether what it used is written down; its session is looked at again when it is."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from stint import canonical
+from stint.budgets.reasons import BUDGET_SPENT
 from stint.sessions import reasons
 from stint.sessions.evidence import START_ERROR, has_run
 from stint.sessions.observed import Observed
@@ -128,7 +129,7 @@ def used_up(limit: str) -> str:
 
 
 def _interrupted_on_purpose(remains: Remains) -> bool:
-    return remains.seen.cancelled or remains.seen.suspended
+    return remains.seen.cancelled or remains.seen.suspended or remains.seen.spent_out is not None
 
 
 def cancelled(remains: Remains) -> Ending | None:
@@ -137,6 +138,14 @@ def cancelled(remains: Remains) -> Ending | None:
 
 def suspended(remains: Remains) -> Ending | None:
     return Ending(SUSPENDED, reasons.SUSPENDED, "suspended by spec.suspend") if remains.seen.suspended else None
+
+
+def spent_out(remains: Remains) -> Ending | None:
+    """Its pod was deleted because a budget is spent; one that had ended by itself before is judged by what it did."""
+    out = remains.seen.spent_out
+    if out is None or (remains.pod.deleting_since is None and not remains.pod.gone):
+        return None
+    return Ending(SUSPENDED if out.action == "Suspend" else FAILED, BUDGET_SPENT, out.message)
 
 
 def deadline_exceeded(remains: Remains) -> Ending | None:
@@ -230,6 +239,7 @@ RULES: tuple[Rule, ...] = (
     limit_reached,
     cancelled,
     suspended,
+    spent_out,
     deadline_exceeded,
     init_failed,
     could_not_start,

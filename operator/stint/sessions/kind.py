@@ -66,6 +66,10 @@ class Sessions:
         if ready_to_leave(seen):
             seen = replace(seen, carried=self._desk.carry(seen))
             return seen, plan(seen)
+        stop = self._desk.spent_out(seen) if seen.pod is not None else None
+        if stop is not None:
+            seen = replace(seen, spent_out=stop)
+            return seen, plan(seen)
         if not starts(decided):
             self._desk.withdraw(seen)
             return seen, decided

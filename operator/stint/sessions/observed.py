@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from stint.api.provider import ProviderSpec
 from stint.api.session import SessionSpec
+from stint.budgets.spent_out import SpentOut
 from stint.budgets.verdict import Verdict
 from stint.engine.conditions import moment
 from stint.engine.plan import Refusal, Stalled, Waiting
@@ -68,6 +69,8 @@ class Observed:
     admission: Verdict | None = None
     """What the budgets say to its next attempt. None: they were not asked, because something else keeps it from starting or no budget counts it."""
 
+    spent_out: SpentOut | None = None
+    """A budget that stops its attempt, because what is spent has reached a limit."""
     counted: bool = False
     """A budget remembers what it uses, also when the session is gone."""
     carried: bool = False

@@ -123,7 +123,7 @@ def _supervise(seen: Observed, pod: PodFacts) -> Plan:
     """The pod is there and has not ended."""
     if pod.deleting_since is not None:
         return _watch_deletion(seen, pod, pod.deleting_since)
-    if seen.cancelled or seen.suspended:
+    if seen.cancelled or seen.suspended or seen.spent_out:
         return Plan(delete=(_delete(pod),))
     if pod.running:
         return _running(seen, pod)
