@@ -22,8 +22,8 @@ HEAD = """# Benchmarks
 Measured by the tool in `tests/perf`, which also wrote this page: `make bench` measures everything, `make bench ARGS="burst --runs 5"` one
 benchmark, and every section names the command that reproduces it. Figures of time depend on the machine, so each stands beside something that
 everybody knows, measured in the same run. The embedded cluster is real (API server, etcd, scheduler, controller manager), and fresh for every
-run; its Go programs collect garbage half as often as they would by default (`GOGC=200`). On it the controller runs from source, with the identity
-and the rights that the chart gives it.
+run; its Go programs collect garbage a quarter as often as by default (`GOGC=400`). On it the controller runs from source, with the identity and the
+rights that the chart gives it.
 """
 
 
