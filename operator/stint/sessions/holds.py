@@ -20,6 +20,9 @@ from stint.sessions.output_schema import schema_problem
 from stint.sessions.resolve import Resolved
 from stint.sessions.usage import known, remaining, used
 
+NEW = timedelta(seconds=3)
+"""An answer about a Secret may be as old as a session of this age. It is asked for once more before the long wait begins."""
+
 
 def hold(seen: Observed) -> Hold | None:
     """The first reason not to start an attempt now, None if there is none."""
@@ -94,10 +97,16 @@ def waits_for_references(seen: Observed) -> Hold | None:
         else:
             reason = reasons.CONFIG_MAP_MISSING if whole else reasons.CONFIG_MAP_KEY_MISSING
         what = f"{reference.kind} {reference.name}" if whole else f"key {reference.key} of {reference.kind} {reference.name}"
-        message = f"{what} is missing in namespace {seen.namespace}: create it, and the session starts within a minute"
-        until = seen.now + timedelta(seconds=seen.settings.reference_recheck_seconds)
-        return Waiting(reason, message, until, kind=reference.kind, name=reference.name)
+        create = f"create it with key {reference.key}" if whole and reference.key else "create it"
+        message = f"{what} is missing in namespace {seen.namespace}: {create}, and the session starts within a minute"
+        return Waiting(reason, message, _next_recheck(seen), kind=reference.kind, name=reference.name)
     return None
+
+
+def _next_recheck(seen: Observed) -> datetime:
+    settled = (moment(seen.metadata.get("creationTimestamp")) or seen.now) + NEW
+    recheck = seen.now + timedelta(seconds=seen.settings.reference_recheck_seconds)
+    return min(settled, recheck) if settled > seen.now else recheck
 
 
 def waits_for_source(seen: Observed) -> Hold | None:
