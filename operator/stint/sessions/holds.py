@@ -42,8 +42,7 @@ def waits_for_profile(seen: Observed) -> Hold | None:
     if seen.resolved is not None or seen.spec.profile_ref is None:
         return None
     name = seen.spec.profile_ref.name
-    message = f"there is no AgentProfile {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
-    return Waiting(reasons.PROFILE_NOT_FOUND, message, kind="AgentProfile", name=name)
+    return Waiting(reasons.PROFILE_NOT_FOUND, _not_there(seen, "AgentProfile", name, "profileRef"), kind="AgentProfile", name=name)
 
 
 def waits_for_provider(seen: Observed) -> Hold | None:
@@ -51,8 +50,12 @@ def waits_for_provider(seen: Observed) -> Hold | None:
     if seen.provider is not None:
         return None
     name = seen.resolved.provider
-    message = f"there is no ModelProvider {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
-    return Waiting(reasons.PROVIDER_NOT_FOUND, message, kind="ModelProvider", name=name)
+    return Waiting(reasons.PROVIDER_NOT_FOUND, _not_there(seen, "ModelProvider", name, "providerRef"), kind="ModelProvider", name=name)
+
+
+def _not_there(seen: Observed, kind: str, name: str, field: str) -> str:
+    where = f"in namespace {seen.namespace} or {seen.settings.system_namespace}"
+    return f"there is no {kind} {name} {where}: create it, and the session starts. {field} cannot be changed: to use another, create another session"
 
 
 def has_invalid_output_schema(seen: Observed) -> Hold | None:
