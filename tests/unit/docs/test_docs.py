@@ -18,7 +18,7 @@ REPO = Path(__file__).parents[3]
 DOCS = REPO / "docs"
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 CONTRACT = (DOCS / "reference/pod-contract.md").read_text()
-PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md"), REPO / "examples/README.md"])
 EXAMPLES = sorted((REPO / "examples").glob("*.yaml"))
 MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
 KUBERNETES_OWN = "Reasons of Kubernetes"
@@ -90,6 +90,10 @@ def test_the_page_of_sessions_lists_what_is_tried_again() -> None:
     listed = re.search(r"^- Tried again: (.+?)\.", (DOCS / "agentsession.md").read_text(), re.MULTILINE | re.DOTALL)
     assert listed
     assert set(re.findall(r"`([A-Za-z]+)`", listed[1])) == RETRIED
+
+
+def test_every_example_is_in_the_list_of_those_that_succeed_or_not() -> None:
+    assert set(re.findall(r"`([a-z-]+)`", (REPO / "examples/README.md").read_text())) >= {example.stem for example in EXAMPLES}
 
 
 def test_the_contract_lists_the_classes_that_the_runner_knows() -> None:
