@@ -58,7 +58,8 @@ def up(name: str) -> None:
     tools = cluster.tools()
     story.install(tools, images, steps)
     session = story.say_hello(tools, steps)
-    print(story.closing_words(session, cluster.record, "kubectl" if shutil.which("kubectl") else tools.find("kubectl"), steps.seconds()))
+    missing = [program for program in ("kubectl", "helm") if not shutil.which(program)]
+    print(story.closing_words(session, cluster.record, {program: tools.find(program) for program in missing}, steps.seconds()))
 
 
 def down(name: str) -> None:

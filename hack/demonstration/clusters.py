@@ -64,7 +64,7 @@ class Embedded:
         return Tools(self.record.kubeconfig, find_program=lambda program: str(self._cluster.bin / program))
 
     def remove(self, steps: Steps) -> None:
-        with steps.step("removing the embedded cluster", usually="5 s"):
+        with steps.step("removing the embedded cluster", usually="5 s, with hundreds of pods 45 s"):
             self._cluster.down()
 
     def _nodes(self) -> int:

@@ -115,8 +115,8 @@ def condition(session: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found[0]) if found else {}
 
 
-def closing_words(session: dict[str, Any], record: Record, kubectl: str, start_seconds: float) -> str:
-    """The answer, what it cost, and what to try next."""
+def closing_words(session: dict[str, Any], record: Record, not_in_path: dict[str, str], start_seconds: float) -> str:
+    """The answer, what it cost, and what to try next. `not_in_path`: where programs are that the user's shell would not find."""
     status = session["status"]
     usage = status["usage"]
     answer = "\n".join(textwrap.fill(line, 104, initial_indent="    ", subsequent_indent="    ") for line in status["result"]["text"].splitlines())
@@ -130,20 +130,21 @@ The real Claude Code CLI asked; a mock API answered, so no key was needed.
 
 Try next:
 
-{textwrap.indent(commands(record, kubectl), "    ")}
+{textwrap.indent(commands(record, not_in_path), "    ")}
 
-Remove it all:  make demo-down
+Remove it all:  make demo-down   # but for the caches: README.md
 """
 
 
-def commands(record: Record, kubectl: str) -> str:
+def commands(record: Record, not_in_path: dict[str, str]) -> str:
     reach = []
     if record.kubeconfig:
         reach.append(f"export KUBECONFIG={record.kubeconfig}")
     if record.context:
         reach.append(f"kubectl config use-context {record.context}")
-    if kubectl != "kubectl":
-        reach.append(f"export PATH=$PATH:{Path(kubectl).parent}   # kubectl and helm")
+    if not_in_path:
+        folders = dict.fromkeys(str(Path(place).parent) for place in not_in_path.values())
+        reach.append(f"export PATH=$PATH:{':'.join(folders)}   # {' and '.join(not_in_path)}")
     return "\n".join(
         [
             *reach,

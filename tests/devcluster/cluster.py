@@ -47,7 +47,7 @@ class Cluster:
                     raise DevclusterError(f"Cluster {self.name} is up with {record.shape.describe()}: run down first, or choose another --name.")
                 progress.say(f"cluster {self.name} is up already ({shape.describe()})")
                 return
-            teardown.remove(self.name, self.folder)
+            teardown.remove(self.name, self.folder, progress)
             self.folder.mkdir(parents=True, mode=0o700)
             try:
                 bringup.start(self.name, self.folder, shape, progress)
@@ -61,7 +61,7 @@ class Cluster:
         check_machine()
         progress = Progress(self._quiet)
         with self._locked(progress):
-            removed = teardown.remove(self.name, self.folder)
+            removed = teardown.remove(self.name, self.folder, progress)
         progress.say(f"cluster {self.name} is gone" if removed else f"there is no cluster {self.name}")
 
     def running(self) -> bool:

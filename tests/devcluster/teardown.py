@@ -9,21 +9,24 @@ from pathlib import Path
 from devcluster import cgroups
 from devcluster.errors import DevclusterError
 from devcluster.namespaces import ProcessId, wait_gone
+from devcluster.progress import Progress
 from devcluster.state import load
 
 GONE_WITHIN = 30.0  # seconds
 
 
-def remove(name: str, state: Path) -> bool:
+def remove(name: str, state: Path, progress: Progress) -> bool:
     """End the cluster `name`; False if there was nothing to remove. Safe after a crash or a reboot: a re-used pid is never killed."""
     if not state.exists():
         return False
     record = load(state)
-    if record:
-        for process in (record.init, record.outer):
-            end(process)
-    cgroups.remove(name)
-    shutil.rmtree(state)
+    with progress.step(f"ending all processes of cluster {name}", usually="2 s, with hundreds of pods half a minute"):
+        if record:
+            for process in (record.init, record.outer):
+                end(process)
+        cgroups.remove(name)
+    with progress.step(f"removing the files of cluster {name}", usually="2 s, with hundreds of pods 15 s"):
+        shutil.rmtree(state)
     return True
 
 

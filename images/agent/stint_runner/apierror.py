@@ -20,8 +20,15 @@ from .errors import (
 )
 
 GATEWAY_REFUSAL = "stint_budget_reached"
+GATEWAY_UNREACHABLE = "stint_provider_unreachable"
+"""The gateway answers itself, with status 502, when the provider does not: of the API's own statuses that one is a `ServerError`."""
 
 _BILLING = re.compile(r"credit balance|spend(?:ing)? limit|specified api usage limits", re.IGNORECASE)
+
+_PREFIX = re.compile(r"^API Error: (?:502 )?")
+_SERVER_SIDE = " This is a server-side issue, usually temporary"
+_CHECK_GATEWAY = re.compile(r" ?If it persists, check your inference gateway \([^)]*\)\.")
+"""The CLI's advice: the gateway that it means is the sidecar in this very pod."""
 
 _TYPES = {
     "authentication_error": AUTH_FAILED,
@@ -39,6 +46,8 @@ def classify(*, status: int | None, error: str | None, error_type: str | None, r
     """`error` is the CLI's own word for it, `error_type` the API's, `reason` the CLI's terminal reason."""
     if error_type == GATEWAY_REFUSAL:
         return BUDGET_REACHED
+    if error_type == GATEWAY_UNREACHABLE:
+        return PROVIDER_UNREACHABLE
     if status == 402 or "billing_error" in (error, error_type) or _BILLING.search(message):
         return BILLING_FAILED
     if status == 413 or reason == "prompt_too_long" or "prompt is too long" in message.lower():
@@ -48,6 +57,13 @@ def classify(*, status: int | None, error: str | None, error_type: str | None, r
     if status is None:
         return _TYPES.get(error_type or "", PROVIDER_UNREACHABLE)
     return _by_status(status)
+
+
+def explain(error_type: str | None, text: str) -> str:
+    """The CLI's text about a failed request, without its advice to look at the gateway; what the gateway itself says stands alone."""
+    if error_type == GATEWAY_UNREACHABLE:
+        return _PREFIX.sub("", text).partition(_SERVER_SIDE)[0]
+    return _CHECK_GATEWAY.sub("", text)
 
 
 def _by_status(status: int) -> str:

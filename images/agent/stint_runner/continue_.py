@@ -1,7 +1,10 @@
 """`stint-runner continue`: a copy of the conversation (and, if asked, of the workspace) that this session goes on from.
 
-The source's volume is mounted read-only. The transcript is copied last and appears under its name only when it is complete, so its
-being there says that everything was done before.
+The source's volume is mounted read-only and as a whole, because its folders may not be there: one whose clone failed never had an
+agent. Nothing is read from it but `claude` and `workspace`, wherever the links lead that an agent has left there.
+
+The transcript is copied last and appears under its name only when it is complete, so its being there says that everything was done
+before.
 """
 
 import os
@@ -22,13 +25,17 @@ def continue_(environ: Mapping[str, str]) -> None:
     wanted = read_description(paths.description).continue_from
     if wanted is None:
         return
-    source = f"{paths.transcripts(f'{paths.source}/claude')}/{wanted.conversation}"
+    config = f"{paths.source}/claude"
+    source = f"{paths.transcripts(config)}/{wanted.conversation}"
     target = f"{paths.transcripts()}/{wanted.conversation}"
     if os.path.lexists(f"{target}.jsonl"):
         return
-    if not holds_user_message(f"{source}.jsonl"):
-        raise Failed(CONTINUE_FAILED, f"the volume of the source session holds no conversation {wanted.conversation}")
     try:
+        if not (_inside(config, source) and _inside(config, f"{source}.jsonl")):
+            raise Failed(CONTINUE_FAILED, "a link leads out of the source session's folder: its conversation is not read")
+        if not holds_user_message(f"{source}.jsonl"):
+            missing = f"holds no conversation {wanted.conversation}: that session never got to its first turn"
+            raise Failed(CONTINUE_FAILED, f"the volume of the source session {missing}")
         if wanted.workspace:
             settle(paths.workspace, "continue", lambda folder: _copy_tree(f"{paths.source}/workspace", folder), last=".git")
         os.makedirs(paths.transcripts(), exist_ok=True)
@@ -40,6 +47,10 @@ def continue_(environ: Mapping[str, str]) -> None:
         os.rename(draft, f"{target}.jsonl")
     except (OSError, shutil.Error) as error:
         raise Failed(CONTINUE_FAILED, f"cannot copy from the source session: {_reason(error)}") from None
+
+
+def _inside(folder: str, path: str) -> bool:
+    return os.path.realpath(path).startswith(os.path.realpath(folder) + "/")
 
 
 def _copy_tree(source: str, target: str) -> None:

@@ -10,7 +10,7 @@ its own), of which the last counts.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .apierror import classify
+from .apierror import GATEWAY_UNREACHABLE, classify, explain
 from .errors import AGENT_CRASHED, BUDGET_REACHED, INPUT_INVALID, MAX_TURNS, OUTPUT_INVALID, RATE_LIMITED, TIMEOUT, Error
 from .result import FAILED, INTERRUPTED, SUCCEEDED
 
@@ -124,15 +124,17 @@ def _api_failure(seen: Seen, ending: Ending, wants_output: bool) -> Outcome | No
         return None
     status = _whole(result.get("api_error_status"))
     message = _text(result.get("result")) or "the request to the model failed"
+    error_type = _text(result.get("api_error_type"))
     kind = classify(
         status=status,
         error=seen.api_error,
-        error_type=_text(result.get("api_error_type")),
+        error_type=error_type,
         reason=_text(result.get("terminal_reason")),
         message=message,
     )
     resets_at = seen.rejected_until if kind == RATE_LIMITED else None
-    return Outcome(FAILED, error=Error(kind, message, api_status=status, resets_at=resets_at))
+    answered = None if error_type == GATEWAY_UNREACHABLE else status  # the provider itself gave no status
+    return Outcome(FAILED, error=Error(kind, explain(error_type, message), api_status=answered, resets_at=resets_at))
 
 
 def _aborted(seen: Seen, ending: Ending, wants_output: bool) -> Outcome | None:

@@ -70,7 +70,7 @@ KINDS = (
             Column("Attempt", ".status.attempt", "Number of the latest attempt.", type="integer"),
             Column("Cost", ".status.usage.cost", "USD used so far, as settled."),
             Column("Waiting", ".status.waitingFor.reason", "Why nothing happens at the moment."),
-            Column("Reason", _reason("Succeeded"), "Why the session succeeded or failed.", wide=True),
+            Column("Reason", _reason("Ready"), "Why the session is where it is.", wide=True),
             Column("Model", ".spec.agent.model", "Model, if the session itself names one.", wide=True),
             Column("Profile", ".spec.profileRef.name", "AgentProfile, if there is one.", wide=True),
             Column("Provider", ".spec.providerRef.name", "ModelProvider, if the session itself names one.", wide=True),

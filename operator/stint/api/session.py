@@ -70,6 +70,12 @@ class SessionSpec(Model):
             path=".cancel",
             reason="FieldValueForbidden",
         ),
+        Rule(
+            "!self.?cancel.orValue(false) || !has(self.retryRequest) || (has(oldSelf.retryRequest) && self.retryRequest == oldSelf.retryRequest)",
+            "a cancelled session cannot run once more: create a new session, with continueFrom to take up this conversation",
+            path=".retryRequest",
+            reason="FieldValueForbidden",
+        ),
     )
 
     prompt: Prompt | None = Field(None, description="What the agent is to do (up to 32 KiB). Either this or promptFrom.")
@@ -103,7 +109,10 @@ class SessionSpec(Model):
     ttl_seconds_after_finished: Annotated[int, integer(0, 2**31 - 1)] | None = Field(
         None, description="Deletes the session this many seconds after its end. Left out: never."
     )
-    retry_request: datetime | None = Field(None, description="A new time, such as now, runs a finished session once more, in the same conversation.")
+    retry_request: datetime | None = Field(
+        None,
+        description="A date and time, such as 2026-11-21T10:00:00Z. A new one runs a finished session once more, in the same conversation.",
+    )
     pod_template: PodTemplate = Field(PodTemplate(), description="What users may shape of the agent pod.")
 
 

@@ -13,6 +13,7 @@ from stint.gateway.limit import Resource
 from stint.gateway.output import bounded
 
 BUDGET_REACHED = "stint_budget_reached"
+PROVIDER_UNREACHABLE = "stint_provider_unreachable"
 CONNECTION_FAILED = "connection_failed"
 MAX_MESSAGE = 256  # characters
 

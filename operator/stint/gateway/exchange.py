@@ -22,7 +22,7 @@ from yarl import URL
 
 from stint.gateway.admit import Ask
 from stint.gateway.credential import Credential
-from stint.gateway.errors import CONNECTION_FAILED, LastError, Refusal, said
+from stint.gateway.errors import CONNECTION_FAILED, PROVIDER_UNREACHABLE, LastError, Refusal, said
 from stint.gateway.headers import error_to_agent, to_agent
 from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, unanswered
 from stint.gateway.record import Record
@@ -90,6 +90,7 @@ class Exchange:
 
     def agent_left(self, pump: asyncio.Task[web.StreamResponse]) -> None:
         self._agent.left = True
+        self._log["problem"] = "The agent hung up."
         if self._has_learnt_enough():
             pump.cancel()
 
@@ -101,7 +102,9 @@ class Exchange:
         try:
             if self._outgoing.ask is not None and not await self._on_record():
                 await self._settle(Ending.HUNG_UP)
-                return Refusal(503, "api_error", f"{NOT_ON_RECORD} ({self._record.broken}).", retry=True).response()
+                refusal = Refusal(503, "api_error", f"{NOT_ON_RECORD} ({self._record.broken}).", retry=True)
+                self._log |= {"error": refusal.kind, "problem": refusal.message}
+                return refusal.response()
             return await self._talk()
         finally:
             # Not settled yet means cancelled: the agent left, or the gateway is being stopped.
@@ -131,7 +134,7 @@ class Exchange:
             message = f"The provider at {out.url.origin()} cannot be reached: {explain(problem)}."
             self._failed(LastError(None, CONNECTION_FAILED, message))
             await self._settle(Ending.GIVEN_UP if silent else Ending.HUNG_UP)
-            return Refusal(502, "api_error", message, retry=True).response()
+            return Refusal(502, PROVIDER_UNREACHABLE, message, retry=True).response()
 
     async def _pass_on(self, upstream: aiohttp.ClientResponse, encoding: str) -> web.StreamResponse:
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=to_agent(upstream.headers.items()))
@@ -187,11 +190,18 @@ class Exchange:
 
     async def _own_error(self, refusal: Refusal) -> web.Response:
         self._failed(LastError(refusal.status, refusal.kind, refusal.message))
+        self._log["problem"] = refusal.message
         await self._settle(Ending.HUNG_UP)
         return refusal.response()
 
     def _failed(self, error: LastError) -> None:
-        """Keep it for the report, unless it is about a request that is not for the model."""
+        """Keep it for the report, unless it is about a request that is not for the model.
+
+        The log gets the type of what the provider said, and the gateway's own words: the provider's may quote the prompt.
+        """
+        self._log["error"] = known_as(error.kind)
+        if error.status is None:
+            self._log["problem"] = error.message
         if self._outgoing.ask is not None:
             self._record.failed(LastError(error.status, self._credential.redact(error.kind), self._credential.redact(error.message)))
 

@@ -20,6 +20,9 @@ from stint.sessions.output_schema import schema_problem
 from stint.sessions.resolve import Resolved
 from stint.sessions.usage import known, remaining, used
 
+NEW = timedelta(seconds=3)
+"""An answer about a Secret may be as old as a session of this age. It is asked for once more before the long wait begins."""
+
 
 def hold(seen: Observed) -> Hold | None:
     """The first reason not to start an attempt now, None if there is none."""
@@ -39,8 +42,7 @@ def waits_for_profile(seen: Observed) -> Hold | None:
     if seen.resolved is not None or seen.spec.profile_ref is None:
         return None
     name = seen.spec.profile_ref.name
-    message = f"there is no AgentProfile {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
-    return Waiting(reasons.PROFILE_NOT_FOUND, message, kind="AgentProfile", name=name)
+    return Waiting(reasons.PROFILE_NOT_FOUND, _not_there(seen, "AgentProfile", name, "profileRef"), kind="AgentProfile", name=name)
 
 
 def waits_for_provider(seen: Observed) -> Hold | None:
@@ -48,8 +50,12 @@ def waits_for_provider(seen: Observed) -> Hold | None:
     if seen.provider is not None:
         return None
     name = seen.resolved.provider
-    message = f"there is no ModelProvider {name} in namespace {seen.namespace} or {seen.settings.system_namespace}: create it, or name another"
-    return Waiting(reasons.PROVIDER_NOT_FOUND, message, kind="ModelProvider", name=name)
+    return Waiting(reasons.PROVIDER_NOT_FOUND, _not_there(seen, "ModelProvider", name, "providerRef"), kind="ModelProvider", name=name)
+
+
+def _not_there(seen: Observed, kind: str, name: str, field: str) -> str:
+    where = f"in namespace {seen.namespace} or {seen.settings.system_namespace}"
+    return f"there is no {kind} {name} {where}: create it, and the session starts. {field} cannot be changed: to use another, create another session"
 
 
 def has_invalid_output_schema(seen: Observed) -> Hold | None:
@@ -94,10 +100,16 @@ def waits_for_references(seen: Observed) -> Hold | None:
         else:
             reason = reasons.CONFIG_MAP_MISSING if whole else reasons.CONFIG_MAP_KEY_MISSING
         what = f"{reference.kind} {reference.name}" if whole else f"key {reference.key} of {reference.kind} {reference.name}"
-        message = f"{what} is missing in namespace {seen.namespace}: create it, and the session starts within a minute"
-        until = seen.now + timedelta(seconds=seen.settings.reference_recheck_seconds)
-        return Waiting(reason, message, until, kind=reference.kind, name=reference.name)
+        create = f"create it with key {reference.key}" if whole and reference.key else "create it"
+        message = f"{what} is missing in namespace {seen.namespace}: {create}, and the session starts within a minute"
+        return Waiting(reason, message, _next_recheck(seen), kind=reference.kind, name=reference.name)
     return None
+
+
+def _next_recheck(seen: Observed) -> datetime:
+    settled = (moment(seen.metadata.get("creationTimestamp")) or seen.now) + NEW
+    recheck = seen.now + timedelta(seconds=seen.settings.reference_recheck_seconds)
+    return min(settled, recheck) if settled > seen.now else recheck
 
 
 def waits_for_source(seen: Observed) -> Hold | None:

@@ -13,19 +13,25 @@ from stint.kube.resources import CONFIG_MAPS, SECRETS
 from stint.sessions.observed import Presence
 from stint.sessions.references import Reference
 
-MISSING_FOR = timedelta(seconds=5)
-"""How long an object is taken for missing without asking again: a thousand sessions that wait for it ask once."""
+MISSING_FOR = timedelta(seconds=1)
+"""How long an object, or a key of it, is taken for missing without asking again: it may have been made just before the session that asks. A
+thousand sessions that wait for it still ask only once in that time."""
 
 
 class Known(NamedTuple):
     """What the last look found: the keys of the object, None when there was no object."""
 
     keys: frozenset[str] | None
-    until: datetime
+    asked: datetime
+
+    def presence(self, key: str | None) -> Presence:
+        if self.keys is None:
+            return "object missing"
+        return "there" if key is None or key in self.keys else "key missing"
 
 
 class PresenceChecks:
-    """Asks the API server once per object and time span, however many sessions want to know."""
+    """Asks the API server once per object and time span, however many sessions want to know; what is missing is asked for sooner."""
 
     def __init__(self, client: KubeClient, seconds: float) -> None:
         self._client = client
@@ -37,30 +43,28 @@ class PresenceChecks:
         """The presence of each reference in a namespace."""
         found: dict[Reference, Presence] = {}
         for reference in references:
-            keys = (await self._look((reference.kind, namespace, reference.name), now)).keys
-            if keys is None:
-                found[reference] = "object missing"
-            else:
-                found[reference] = "there" if reference.key is None or reference.key in keys else "key missing"
+            found[reference] = await self._look((reference.kind, namespace, reference.name), reference.key, now)
         return found
 
-    async def _look(self, place: tuple[str, str, str], now: datetime) -> Known:
+    async def _look(self, place: tuple[str, str, str], key: str | None, now: datetime) -> Presence:
         known = self._known.get(place)
-        if known is not None and known.until > now:
-            return known
+        if known is not None:
+            presence = known.presence(key)
+            if now < known.asked + (self._span if presence == "there" else min(self._span / 2, MISSING_FOR)):
+                return presence
         asking = self._asking.get(place)
         if asking is None:
             asking = self._asking[place] = asyncio.ensure_future(self._ask(place, now))
             asking.add_done_callback(lambda _: self._asking.pop(place, None))
-        return await asyncio.shield(asking)
+        return (await asyncio.shield(asking)).presence(key)
 
     async def _ask(self, place: tuple[str, str, str], now: datetime) -> Known:
         kind, namespace, name = place
+        keys: frozenset[str] | None
         try:
             item = await self._client.get(SECRETS if kind == "Secret" else CONFIG_MAPS, namespace, name)
             keys = frozenset({*(item.get("data") or {}), *(item.get("binaryData") or {})})
         except NotFound:
-            known = self._known[place] = Known(None, now + min(self._span / 2, MISSING_FOR))
-            return known
-        known = self._known[place] = Known(keys, now + self._span)
+            keys = None
+        known = self._known[place] = Known(keys, now)
         return known

@@ -167,3 +167,9 @@ def test_a_choice_of_types_is_not_structural() -> None:
 
     with pytest.raises(NotStructural, match=r"Both\.value: a choice of several types"):
         structural(Both)
+
+
+def test_the_reason_of_a_session_is_the_one_that_changes_on_its_way() -> None:
+    """`Succeeded` says `InProgress` of whatever has not finished."""
+    [column] = [column for kind in KINDS if kind.name == "AgentSession" for column in kind.columns if column.name == "Reason"]
+    assert '"Ready"' in column.path

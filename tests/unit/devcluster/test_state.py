@@ -9,6 +9,7 @@ import pytest
 from devcluster import paths, teardown
 from devcluster.errors import DevclusterError
 from devcluster.namespaces import ProcessId, process_id
+from devcluster.progress import Progress
 from devcluster.state import Record, Shape, load, save
 
 
@@ -36,6 +37,17 @@ def test_a_re_used_pid_is_never_killed() -> None:
     me = process_id(os.getpid())
     teardown.end(ProcessId(me.pid, me.started + 1))
     assert me.alive()
+
+
+def test_a_removal_tells_what_it_is_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "state"
+    (folder / "logs").mkdir(parents=True)
+    assert teardown.remove("nobody-has-this-name", folder, Progress())
+    assert not folder.exists()
+    told = capsys.readouterr().err
+    assert "ending all processes" in told
+    assert "removing the files" in told
+    assert teardown.remove("nobody-has-this-name", folder, Progress()) is False
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "under_score", "-edge", "edge-", "a/b", "x" * 31])

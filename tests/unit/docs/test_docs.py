@@ -12,16 +12,16 @@ import pytest
 import yaml
 
 from stint.api.crd import KINDS
+from stint.sessions.retry import RETRIED
 
 REPO = Path(__file__).parents[3]
 DOCS = REPO / "docs"
 TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 CONTRACT = (DOCS / "reference/pod-contract.md").read_text()
-PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md")])
+PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md"), REPO / "examples/README.md"])
 EXAMPLES = sorted((REPO / "examples").glob("*.yaml"))
 MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
 KUBERNETES_OWN = "Reasons of Kubernetes"
-RESERVED = "Reserved"
 
 Json = dict[str, Any]
 
@@ -59,8 +59,8 @@ def sections(page: str) -> dict[str, str]:
 
 
 def documented() -> set[str]:
-    """Reasons of ours that have a row in a table, or stand among the reserved words."""
-    found = set(re.findall(r"`([A-Z][A-Za-z]+)`", sections(TROUBLESHOOTING)[RESERVED]))
+    """Reasons of ours that have a row in a table."""
+    found: set[str] = set()
     for title, text in sections(TROUBLESHOOTING).items():
         if title != KUBERNETES_OWN:
             found.update(*(words_of_first_cell(line) for line in text.splitlines() if line.startswith("| `")))
@@ -77,6 +77,23 @@ def test_every_error_class_has_a_row_in_troubleshooting() -> None:
 
 def test_troubleshooting_explains_no_reason_that_does_not_exist() -> None:
     assert documented() - reasons() - error_classes() == set()
+
+
+def test_troubleshooting_says_of_each_failure_whether_it_is_tried_again() -> None:
+    section = sections(TROUBLESHOOTING)["How it ended"]
+    rows = [row.split("|") for row in section.splitlines() if row.startswith("| `")]
+    yes = set().union(*(words_of_first_cell("|".join(row)) for row in rows if row[3].strip().startswith("yes")))
+    assert yes == RETRIED
+
+
+def test_the_page_of_sessions_lists_what_is_tried_again() -> None:
+    listed = re.search(r"^- Tried again: (.+?)\.", (DOCS / "agentsession.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert listed
+    assert set(re.findall(r"`([A-Za-z]+)`", listed[1])) == RETRIED
+
+
+def test_every_example_is_in_the_list_of_those_that_succeed_or_not() -> None:
+    assert set(re.findall(r"`([a-z-]+)`", (REPO / "examples/README.md").read_text())) >= {example.stem for example in EXAMPLES}
 
 
 def test_the_contract_lists_the_classes_that_the_runner_knows() -> None:

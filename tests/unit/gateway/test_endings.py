@@ -134,7 +134,7 @@ async def test_a_provider_that_hangs_up_without_a_word_is_unreachable_and_free(g
 
     upstream.answer = answer
     status, content = await gateway.ask()
-    assert (status, json.loads(content)["error"]["type"]) == (502, "api_error")
+    assert (status, json.loads(content)["error"]["type"]) == (502, "stint_provider_unreachable")
     assert (await settled(gateway))["requests"] == 0
     assert (await gateway.report())["lastError"]["type"] == "connection_failed"
 
@@ -153,7 +153,7 @@ async def test_a_provider_that_is_not_there_is_named(start_gateway: StartGateway
         assert response.status == 502
         assert "x-should-retry" not in response.headers, "it may come back"
         failure = json.loads(await response.read())["error"]
-    assert failure["type"] == "api_error"
+    assert failure["type"] == "stint_provider_unreachable", "the runner has to know it from an error of the provider's"
     assert "The provider at http://127.0.0.1:1 cannot be reached" in failure["message"]
     report = await gateway.report()
     assert (report["lastError"]["status"], report["lastError"]["type"]) == (None, "connection_failed")

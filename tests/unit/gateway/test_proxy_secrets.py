@@ -89,3 +89,23 @@ async def test_the_logs_say_who_and_how_much_and_nothing_of_what(gateway: Runnin
     everything = "".join(str(record.__dict__) for record in caplog.records if record.name.startswith("stint"))
     assert "private prompt" not in everything
     assert "header-value" not in everything
+
+
+async def test_the_log_says_why_nothing_came_of_a_request(start_gateway: StartGateway, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    gateway = await start_gateway(base_url="http://127.0.0.1:1")
+    await gateway.ask()
+    [line] = [record for record in caplog.records if record.message == "request"]
+    assert (line.__dict__["status"], line.__dict__["error"]) == (None, "connection_failed")
+    assert line.__dict__["problem"].startswith("The provider at http://127.0.0.1:1 cannot be reached: Cannot connect")
+
+
+async def test_the_log_has_the_type_of_the_providers_error_and_not_its_words(
+    gateway: Running, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    upstream.answer = error(400, "invalid_request_error", "messages.0: a private prompt")
+    await gateway.ask()
+    [line] = [record for record in caplog.records if record.message == "request"]
+    assert (line.__dict__["status"], line.__dict__["error"]) == (400, "invalid_request_error")
+    assert "private prompt" not in str(line.__dict__)

@@ -29,22 +29,27 @@ def test_a_reference_becomes_values_of_the_chart(reference: str, values: dict[st
 
 
 def test_the_closing_words_hold_answer_cost_and_the_way_to_the_cluster() -> None:
-    words = closing_words(SESSION, Record("embedded", "stint", "/state/kubeconfig", ""), "/cache/bin/kubectl", 12.4)
+    words = closing_words(SESSION, Record("embedded", "stint", "/state/kubeconfig", ""), {"kubectl": "/cache/bin/kubectl", "helm": "/cache/bin/helm"}, 12.4)
     assert "Hello from the mock." in words
     assert "0.000054 USD" in words
     assert "export KUBECONFIG=/state/kubeconfig" in words
-    assert "export PATH=$PATH:/cache/bin" in words
+    assert "export PATH=$PATH:/cache/bin   # kubectl and helm" in words
     assert "kubectl get ags -n stint-demo" in words
     assert "make demo-down" in words
     assert "no way to the internet" in words
 
 
 def test_a_given_cluster_needs_no_kubeconfig_line() -> None:
-    words = closing_words(SESSION, Record("given", "stint", "", "staging"), "kubectl", 1)
+    words = closing_words(SESSION, Record("given", "stint", "", "staging"), {}, 1)
     assert "KUBECONFIG" not in words
     assert "kubectl config use-context staging" in words
     assert "PATH" not in words
     assert "helm install stint-library" in words
+
+
+def test_helm_is_named_too_when_it_alone_is_not_in_path() -> None:
+    words = closing_words(SESSION, Record("embedded", "stint", "/state/kubeconfig", ""), {"helm": "/cache/bin/helm"}, 1)
+    assert "export PATH=$PATH:/cache/bin   # helm" in words
 
 
 def test_what_the_demo_made_is_remembered_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

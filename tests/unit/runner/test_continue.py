@@ -81,6 +81,29 @@ async def test_a_source_without_the_conversation_fails(pod: Pod, source: Path) -
     assert SOURCE in ended.message["error"]["message"]
 
 
+async def test_a_source_on_whose_volume_nothing_was_ever_written_fails(pod: Pod) -> None:
+    (pod.root / "run/stint/source/meter").mkdir(parents=True)
+
+    ended = await continue_(pod, workspace=True)
+
+    assert (ended.code, ended.message["error"]["class"]) == (1, "ContinueFailed")
+    assert "never got to its first turn" in ended.message["error"]["message"]
+
+
+@pytest.mark.parametrize("name", [f"{SOURCE}.jsonl", SOURCE])
+async def test_a_link_out_of_the_sources_folder_is_not_followed(pod: Pod, source: Path, name: str) -> None:
+    place = source / "claude/projects" / pod.transcripts.name / name
+    elsewhere = source / "meter" / name
+    elsewhere.parent.mkdir()
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+
+    ended = await continue_(pod, workspace=False)
+
+    assert (ended.code, ended.message["error"]["class"]) == (1, "ContinueFailed")
+    assert not (pod.transcripts / name).exists()
+
+
 async def test_the_run_forks_the_copied_conversation_under_its_own_name(pod: Pod, source: Path) -> None:
     await continue_(pod, workspace=False)
     pod.script = {"turn": []} | {"code": 0}

@@ -74,6 +74,7 @@ RECORDED = {
     "bidi_resume_interrupted_SIGTERM": SUCCEEDED,
     "denied_default": SUCCEEDED,
     "gateway_refused": "BudgetReached",
+    "gateway_unreachable": "ProviderUnreachable",
     "json_schema": SUCCEEDED,
     "json_schema_fail": "OutputInvalid",
     "max_budget": "BudgetReached",
@@ -201,3 +202,19 @@ def test_an_error_inside_a_stream_has_no_status(error_type: str | None, expected
 )
 def test_a_status_without_a_sample(status: int, expected: str) -> None:
     assert classify(status=status, error=None, error_type=None, reason="api_error", message="") == expected
+
+
+def test_a_provider_that_the_gateway_cannot_reach_is_named_and_not_the_gateway() -> None:
+    error = outcome_of(*STREAMS["gateway_unreachable"], exit_code=1).error
+
+    assert error is not None
+    assert error.message.startswith("The provider at https://api.example.com cannot be reached: Cannot connect to host")
+    assert error.message.endswith("[Name or service not known].")
+    assert error.api_status is None, "the provider gave none; 502 is the gateway's own"
+
+
+def test_the_advice_to_look_at_the_gateway_is_not_passed_on() -> None:
+    error = outcome_of(*STREAMS["errors/500_r0"], exit_code=1).error
+
+    assert error is not None
+    assert error.message == "API Error: 500 fake 500. This is a server-side issue, usually temporary — try again in a moment."

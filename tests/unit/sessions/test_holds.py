@@ -40,7 +40,10 @@ def at_rest(*, over: bool = True, ephemeral: bool = False) -> Source:
 
 HELD: list[Any] = [
     pytest.param(observed(unreadable()), Stalled, "InvalidSpec", "suspend", id="the spec cannot be read"),
-    pytest.param(observed(session(WITH_PROFILE)), Waiting, "ProfileNotFound", "AgentProfile bug-fixer in namespace team-a or stint-system", id="no profile"),
+    pytest.param(
+        observed(session(WITH_PROFILE)), Waiting, "ProfileNotFound",
+        "AgentProfile bug-fixer in namespace team-a or stint-system: create it, and the session starts. profileRef cannot be changed", id="no profile",
+    ),
     pytest.param(observed(no_provider=True), Waiting, "ProviderNotFound", "ModelProvider default in namespace team-a or stint-system", id="no provider"),
     pytest.param(
         observed(session({"agent": {"outputSchema": {"type": 7}}})), Stalled, "InvalidOutputSchema", "agent.outputSchema is not a JSON schema: type",
@@ -65,7 +68,10 @@ HELD: list[Any] = [
         observed(session({"limits": {"timeout": "10m"}}, status=spent("1", activeSeconds=600))), Stalled, "Timeout", "raise spec.limits.timeout",
         id="its time is used up",
     ),
-    pytest.param(observed(presence={SECRET: "object missing"}), Waiting, "SecretMissing", "Secret anthropic is missing in namespace team-a", id="no Secret"),
+    pytest.param(
+        observed(presence={SECRET: "object missing"}), Waiting, "SecretMissing",
+        "Secret anthropic is missing in namespace team-a: create it with key api-key, and", id="no Secret",
+    ),
     pytest.param(observed(presence={SECRET: "key missing"}), Waiting, "SecretKeyMissing", "key api-key of Secret anthropic is missing", id="no key in it"),
     pytest.param(observed(presence={MAP: "object missing"}), Waiting, "ConfigMapMissing", "ConfigMap texts is missing", id="no ConfigMap"),
     pytest.param(observed(presence={MAP: "key missing"}), Waiting, "ConfigMapKeyMissing", "key prompt of ConfigMap texts", id="no key in the ConfigMap"),
@@ -142,6 +148,10 @@ def test_a_session_is_free_to_start(seen: Observed) -> None:
     [
         pytest.param(observed(no_provider=True), None, id="a provider wakes it"),
         pytest.param(observed(presence={SECRET: "object missing"}), ahead(60), id="a Secret is asked for again"),
+        pytest.param(
+            observed(session(creationTimestamp=stamp(ago(1))), presence={SECRET: "object missing"}), ahead(2),
+            id="and soon by a new session: the answer may be older than the Secret",
+        ),
         pytest.param(observed(refusal=Refusal("Pod", "x", "Forbidden", "no")), ahead(30), id="a refused pod is tried again"),
         pytest.param(
             observed(session(status=status(history=[attempt(1, "Failed", "Overloaded")], nextRetryTime=stamp(ahead(9))))), ahead(9), id="a backoff ends"

@@ -137,7 +137,7 @@ def test_the_helpers_have_the_paths_of_the_contract() -> None:
     assert paths(found, "clone") == {"/workspace": ("state", "workspace"), "/tmp": ("scratch", "clone"), "/run/stint/run": ("run", None)}
     assert paths(found, "continue") == {
         "/workspace": ("state", "workspace"), "/var/lib/stint/claude": ("state", "claude"), "/tmp": ("scratch", "continue"),
-        "/run/stint/source/workspace": ("source", "workspace"), "/run/stint/source/claude": ("source", "claude"), "/run/stint/run": ("run", None),
+        "/run/stint/source": ("source", None), "/run/stint/run": ("run", None),
     }  # fmt: skip
 
 

@@ -45,21 +45,31 @@ async def test_nothing_is_asked_about_nothing() -> None:
 async def test_what_is_there_is_asked_for_once_in_a_span() -> None:
     cluster = Cluster(anthropic={"api-key": ""})
     presence = checks(cluster)
-    await presence.check(NAMESPACE, [KEY, WHOLE, OTHER], NOW)
+    await presence.check(NAMESPACE, [KEY, WHOLE], NOW)
     await presence.check(NAMESPACE, [KEY], ahead(59))
     assert cluster.asked == [SECRET_PLACE]
     await presence.check(NAMESPACE, [KEY], ahead(60))
     assert cluster.asked == [SECRET_PLACE] * 2
 
 
-@pytest.mark.parametrize(("span", "again"), [(60, 5), (4, 2)])
+@pytest.mark.parametrize(("span", "again"), [(60, 1), (1.5, 0.75)])
 async def test_what_is_missing_is_asked_for_again_soon(span: float, again: float) -> None:
     cluster = Cluster()
     presence = checks(cluster, span)
     assert await presence.check(NAMESPACE, [KEY], NOW) == {KEY: "object missing"}
     cluster.objects[SECRET_PLACE] = {"data": {"api-key": ""}}
-    assert await presence.check(NAMESPACE, [KEY], ahead(again - 0.5)) == {KEY: "object missing"}
+    assert await presence.check(NAMESPACE, [KEY], ahead(again - 0.1)) == {KEY: "object missing"}
     assert await presence.check(NAMESPACE, [KEY], ahead(again)) == {KEY: "there"}
+    assert len(cluster.asked) == 2
+
+
+async def test_a_key_that_is_missing_is_asked_for_again_soon_though_others_are_there() -> None:
+    cluster = Cluster(anthropic={"api-key": ""})
+    presence = checks(cluster)
+    assert await presence.check(NAMESPACE, [KEY, OTHER], NOW) == {KEY: "there", OTHER: "key missing"}
+    cluster.objects[SECRET_PLACE] = {"data": {"api-key": "", "other": ""}}
+    assert await presence.check(NAMESPACE, [KEY, OTHER], ahead(0.9)) == {KEY: "there", OTHER: "key missing"}
+    assert await presence.check(NAMESPACE, [OTHER], ahead(1)) == {OTHER: "there"}
     assert len(cluster.asked) == 2
 
 

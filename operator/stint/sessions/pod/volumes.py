@@ -57,11 +57,14 @@ def clone_mounts(seen: Observed) -> list[Mount]:
 
 
 def continue_mounts() -> list[Mount]:
+    """The earlier volume as a whole: a folder named by a subPath that is not there cannot be made on a read-only volume, and the pod would hang.
+
+    The journal on it belongs to the gateway's user and has mode 0600.
+    """
     return [
         _mount("state", WORKSPACE, "workspace"),
         _mount("state", CONFIG, "claude"),
-        {**_read_only("source", f"{SOURCE}/workspace"), "subPath": "workspace"},
-        {**_read_only("source", f"{SOURCE}/claude"), "subPath": "claude"},
+        _read_only("source", SOURCE),
         _mount("scratch", TMP, "continue"),
         _read_only("run", RUN),
     ]
