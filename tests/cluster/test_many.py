@@ -13,7 +13,7 @@ def test_fifty_sessions_at_once_all_run_side_by_side(bed: Bed, namespace: str) -
     small = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "1Gi"}}}
     prompt = script({"until": {"gate": gate}, "text": "together"})
     items = [bed.kube.create(session(namespace, f"many-{number}", prompt, podTemplate=small)) for number in range(MANY)]
-    bed.mock.wait_at_gate(gate, MANY, 240)  # every one of them has come as far as its model, none has answered yet
+    bed.mock.wait_at_gate(gate, MANY, 480)  # every one of them has come as far as its model, none has answered yet
     bed.mock.open_gate(gate)
     for item in items:
         done = finished(bed, item, 120)

@@ -34,7 +34,7 @@ def scale(bed: Bed, replicas: int) -> None:
 def test_pods_that_finish_while_the_operator_is_down_are_settled_when_it_is_back(bed: Bed, namespace: str) -> None:
     gate = f"down-{namespace}"
     items = [bed.kube.create(session(namespace, f"orphan-{n}", script({"until": {"gate": gate}, "text": f"answer {n}"}))) for n in range(3)]
-    bed.mock.wait_at_gate(gate, len(items), 60)
+    bed.mock.wait_at_gate(gate, len(items), 180)
     scale(bed, 0)
     try:
         bed.mock.open_gate(gate)
