@@ -52,6 +52,8 @@ class Budgets:
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
             self._published[budget] = now
+        else:  # nothing to write, so no answer will tell: what was taken back and admitted again is still listed
+            self._admissions.stands(budget, old, now)
         events = tuple(crossed(accounts, {**self._warned.get(budget, {}), **warned_of(old)}, now))
         self._warned[budget] = levels(accounts, now)
         later = [when for when in (self._admissions.next_wakeup(budget), next_change(accounts, now)) if when is not None]
