@@ -149,6 +149,7 @@ class Ledger:
         for account in entry.accounts:
             self._books[account.budget.key].fold(uid, account, entry.subject.namespace, entry.settled.values())
             account.members -= 1
+            self.touched[account] = None
         del self._entries[uid]
         return {(account.budget.key, part_of(account.key)) for account in entry.accounts}
 
