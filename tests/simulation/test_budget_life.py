@@ -252,10 +252,12 @@ class BudgetLife(RuleBasedStateMachine):
         assert "completionTime" in status, f"{meta['namespace']}/{meta['name']} does not end: {session['spec']} {status}"
         ended_badly = status["result"].get("error", {}).get("class")
         assert ended_badly in (None, "Cancelled", "BudgetRejected"), f"it failed: {status['result']}"
+        history = {entry.get("podUID") for entry in status.get("history", ())}
+        there = {pod["metadata"]["uid"] for pod in self.world.cluster.pods()}
         changes = self.world.api.changes[PODS.plural]
         pods = [each.item["metadata"]["uid"] for each in changes if each.kind == "ADDED" and self._is_of(each.item, session)]
-        good = [uid in self.finished for uid in pods]
-        assert good.count(True) == (0 if ended_badly else 1), f"came to a good end, by pod: {good}; {status['history']}"
+        good = [uid in self.finished and uid in history | there for uid in pods]  # a good end that nobody could see is none
+        assert good.count(True) == (0 if ended_badly else 1), f"came to a good end, by pod: {good}; {status.get('history')} {status['result']}"
         assert not any(good[:-1]), "it ran again after a good end"
 
     def _nothing_is_left(self) -> None:
@@ -297,8 +299,10 @@ class BudgetLife(RuleBasedStateMachine):
                 self._finish(pod)
 
     def _finish(self, pod: Json) -> None:
-        self.finished.add(pod["metadata"]["uid"])
-        self.world.cluster.end(pod, pod_status.result(text="done"), self.world.loop.clock())
+        """Its agent is done; not in a pod that is being deleted, whose end nobody may see."""
+        if "deletionTimestamp" not in pod["metadata"]:
+            self.finished.add(pod["metadata"]["uid"])
+            self.world.cluster.end(pod, pod_status.result(text="done"), self.world.loop.clock())
 
     def _working(self) -> list[Json]:
         return [pod for pod in self.world.cluster.pods() if pod["status"]["phase"] in ("Pending", "Running")]
