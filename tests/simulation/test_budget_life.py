@@ -252,13 +252,15 @@ class BudgetLife(RuleBasedStateMachine):
         assert "completionTime" in status, f"{meta['namespace']}/{meta['name']} does not end: {session['spec']} {status}"
         ended_badly = status["result"].get("error", {}).get("class")
         assert ended_badly in (None, "Cancelled", "BudgetRejected"), f"it failed: {status['result']}"
-        history = {entry.get("podUID") for entry in status.get("history", ())}
-        there = {pod["metadata"]["uid"] for pod in self.world.cluster.pods()}
+        history = {entry.get("podUID", ""): entry["outcome"] for entry in status.get("history", ())}
+        good = [uid for uid, outcome in history.items() if outcome == "Succeeded"]
+        assert len(good) == (0 if ended_badly else 1), f"{good} came to a good end: {history} {status['result']}"
+        assert self.finished.issuperset(good)
         changes = self.world.api.changes[PODS.plural]
         pods = [each.item["metadata"]["uid"] for each in changes if each.kind == "ADDED" and self._is_of(each.item, session)]
-        good = [uid in self.finished and uid in history | there for uid in pods]  # a good end that nobody could see is none
-        assert good.count(True) == (0 if ended_badly else 1), f"came to a good end, by pod: {good}; {status.get('history')} {status['result']}"
-        assert not any(good[:-1]), "it ran again after a good end"
+        assert not good or pods[-1] == good[0], "it ran again after a good end"
+        there = {pod["metadata"]["uid"] for pod in self.world.cluster.pods() if self._is_of(pod, session)}
+        assert there <= set(history), "it has a pod that stands in no history"
 
     def _nothing_is_left(self) -> None:
         self.world.settle()
