@@ -106,14 +106,19 @@ class Assembly:
     def changed(self, resource: Resource, item: dict[str, Any], gone: bool) -> None:
         """An object of ours as a watch shows it."""
         cache, meta = self.caches[resource], item["metadata"]
+        key = Key(cache.kind, meta["namespace"], meta["name"])
+        before = cache.held(key.namespace, key.name)
         if gone:
             cache.drop(item)
-            self._gone(resource, Key(cache.kind, meta["namespace"], meta["name"]), meta["uid"])
+            self._gone(resource, key, meta["uid"])
         elif not cache.put(item):
             return
-        elif resource == BUDGETS:
-            self.accounting.budget_changed(item)
-        self._wake(Key(cache.kind, meta["namespace"], meta["name"]))
+        else:
+            if before is not None and before.uid != meta["uid"]:  # nobody told of its end: a list shows no more than who took its place
+                self._gone(resource, key, before.uid)
+            if resource == BUDGETS:
+                self.accounting.budget_changed(item)
+        self._wake(key)
 
     def vanished(self, resource: Resource, key: Key, uid: str) -> None:
         """An object of ours that a list did not hold any more."""

@@ -207,6 +207,19 @@ def test_a_status_that_was_written_long_ago_is_put_right_when_somebody_leaves_th
     assert status(story.world)["waiting"] == 0
 
 
+def test_a_session_whose_end_nobody_told_because_another_took_its_name_holds_no_room(story: Story) -> None:
+    world = story.world
+    budget(world, BUSY_2)
+    for name in NAMES[:3]:
+        story.start(name)
+    world.api.delete(SESSIONS, NAMESPACE, "a")
+    world.create(SESSIONS, "a", {"prompt": "x", "suspend": True})
+    world.break_watch(SESSIONS, expired=True)
+    world.pass_time(30)
+    world.api.collect_garbage()
+    assert "c-1" in story.pods()
+
+
 @pytest.mark.parametrize("fault", ["crash_before", "crash_after", "lost_answer"])
 @pytest.mark.parametrize("number", range(24))
 def test_killed_at_any_write_it_never_exceeds_the_budget_and_everybody_comes_to_an_end(story: Story, fault: str, number: int) -> None:

@@ -234,6 +234,7 @@ class Admissions:
         for key in dict.fromkeys(account.budget.key for account in self.ledger.touched):
             self._changed(key)
         if self._joining:
+            self.ledger.touched.clear()  # nobody stands in line yet; said again at every look, it would have the budget looked at for ever
             return
         for decision in self._queue.pump(now):
             uid, verdict = decision.waiter.uid, decision.verdict

@@ -54,15 +54,15 @@ class Book:
                         found += [(window.last(bucket), account)] * int(starts)
         return found
 
-    def fold(self, uid: str, account: Account, who: str, settled: Iterable[Settled]) -> None:
-        """The session is to be deleted: what it used stays in the account, and is written down."""
-        self.carried.folded[uid] = account.key
-        for attempt in settled:
-            for meter in account.meters:
-                spent, window = meter.spends(attempt), meter.limit.window
-                if spent is not None and window is not None:
-                    at, amount = spent
-                    self.carried.add(account.key, meter.limit.resource, window, who, window.bucket(at), amount)
+    def fold(self, uid: str, account: Account, who: str, settled: Iterable[Settled]) -> bool:
+        """The session is to be deleted: what it used stays in the account, and is to be written down. False if there is nothing."""
+        found = [(meter.limit, meter.spends(attempt)) for attempt in settled for meter in account.meters]
+        used = [(limit.resource, limit.window, spent) for limit, spent in found if spent is not None and limit.window is not None and spent[1]]
+        for resource, window, (at, amount) in used:
+            self.carried.add(account.key, resource, window, who, window.bucket(at), amount)
+        if used:
+            self.carried.folded[uid] = account.key
+        return bool(used)
 
     def _opened(self, key: tuple[str, ...]) -> Account:
         return self.accounts.setdefault(key, Account(self.budget, key))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from stint.api.base import InvalidObject
 from stint.api.budget import AtLimit, BudgetLimit, BudgetResource, BudgetSelector, RateBudget, Reserve, WhenSpent
 from stint.api.scalars import seconds
 from stint.budgets.amounts import NOTHING, Amounts, amounts
@@ -87,7 +88,11 @@ def _limit(limit: BudgetLimit, unknown: list[str]) -> Limit:
     elif limit.calendar is not None:
         window = Calendar(limit.calendar, _zone(limit.time_zone, unknown))
     spread = limit.resource == "sessions" and limit.window is not None
-    return Limit(limit.name, limit.resource, Decimal(limit.limit), window, (limit.burst or 1) if spread else 0)
+    try:
+        amount = Decimal(limit.limit)
+    except ArithmeticError:
+        raise InvalidObject(f"spec.limits.{limit.name}.limit: {limit.limit!r} is no number") from None
+    return Limit(limit.name, limit.resource, amount, window, (limit.burst or 1) if spread else 0)
 
 
 def _zone(name: str | None, unknown: list[str]) -> ZoneInfo | None:

@@ -60,17 +60,25 @@ class Budgets:
             past.refused = now
         self._admissions.tick(now)
         due = past.published + PUBLISH_EVERY
-        plan = self._publish(budget, item, past, now) if now >= due else self._commit(budget, item, due)
+        plan = self._publish(budget, item, past, now) if now >= due else self._commit(budget, item, due, now)
         create, again = self._config_maps(budget, item, past, now)
         later = min((when for when in (plan.look_again, again) if when is not None), default=None)
         plan = Plan(status=plan.status, create=create, events=(*plan.events, *_told(refusal)), look_again=later)
         return Look(Target(BUDGETS, KIND, API_VERSION, item), plan)
 
-    def _commit(self, budget: BudgetKey, item: dict[str, Any], due: datetime) -> Plan:
+    def _commit(self, budget: BudgetKey, item: dict[str, Any], due: datetime, now: datetime) -> Plan:
         """Only what somebody waits for; the rest was written less than a second ago."""
         if not self._admissions.urgent(budget):
             return Plan(look_again=due)
-        return Plan(status={**(item.get("status") or {}), **self._admissions.committed(budget)}, look_again=due)
+        old = item.get("status") or {}
+        status = {**old, **self._admissions.committed(budget)}
+        self._written_already(budget, old, status, now)
+        return Plan(status=status, look_again=due)
+
+    def _written_already(self, budget: BudgetKey, old: dict[str, Any], status: dict[str, Any], now: datetime) -> None:
+        """Where there is nothing to write no answer will tell: what was taken back and admitted again is still listed."""
+        if status == old:
+            self._admissions.stands(budget, old, now)
 
     def _publish(self, budget: BudgetKey, item: dict[str, Any], past: Past, now: datetime) -> Plan:
         """Everything."""
@@ -81,6 +89,7 @@ class Budgets:
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
             past.published = now
+        self._written_already(budget, old, status, now)
         events = tuple(crossed(accounts, {**past.warned, **warned_of(old)}, now))
         past.warned = levels(accounts, now)
         later = [when for when in (self._admissions.next_wakeup(budget), next_change(accounts, now)) if when is not None]

@@ -146,11 +146,14 @@ class Ledger:
         if entry.running is not None:
             used = Amounts(*(amount or ZERO for amount in entry.running.request))
             self.settle(uid, entry.running.attempt, Settled(entry.running.start, now, used), now)
+        parts = set()
         for account in entry.accounts:
-            self._books[account.budget.key].fold(uid, account, entry.subject.namespace, entry.settled.values())
+            if self._books[account.budget.key].fold(uid, account, entry.subject.namespace, entry.settled.values()):
+                parts.add((account.budget.key, part_of(account.key)))
             account.members -= 1
+            self.touched[account] = None
         del self._entries[uid]
-        return {(account.budget.key, part_of(account.key)) for account in entry.accounts}
+        return parts
 
     def forget(self, uid: str, now: datetime) -> set[tuple[BudgetKey, int]]:
         """The session is gone. One that went without being carried is carried now, and the parts to write are returned."""

@@ -40,10 +40,12 @@ def published(
 
 
 def next_change(accounts: Iterable[Account], now: datetime) -> datetime | None:
-    """When time alone changes what is published: something that was spent leaves its window."""
+    """When time alone changes what is published: something that was spent leaves its window, or the next start is due."""
     at = now.timestamp()
-    falls = (meter.spent.falls(at) for account in accounts for meter in account.meters if meter.spent is not None)
-    known = [fall for fall in falls if fall is not None]
+    meters = [meter for account in accounts for meter in account.meters]
+    falls = [meter.spent.falls(at) for meter in meters if meter.spent is not None]
+    starts = [meter.rate.allowed_at(at) for meter in meters if meter.rate is not None]
+    known = [when for when in (*falls, *starts) if when is not None and when > at]
     return moment(min(known)) if known else None
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from math import ceil
+from math import ceil, floor
 from typing import Literal, Protocol
 from zoneinfo import ZoneInfo
 
@@ -111,7 +111,8 @@ def bounds(period: Period, zone: ZoneInfo | None, at: float) -> tuple[int, int]:
     if period == "Hourly":  # an hour stays an hour when clocks are changed
         offset = local.utcoffset()
         assert offset is not None
-        begin = int(at - (at + offset.total_seconds()) % HOUR)
+        whole = floor(at)  # fractions would be rounded across the hour
+        begin = whole - (whole + int(offset.total_seconds())) % HOUR
         return begin, begin + HOUR
     day = local.date()
     if period == "Daily":

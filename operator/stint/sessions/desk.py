@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from stint.budgets.admissions import Admissions
@@ -22,6 +23,7 @@ from stint.sessions.subject import session_of, waiter_of
 
 Clock = Callable[[], datetime]
 Documents = Iterable[Mapping[str, Any]]
+NOTHING: Mapping[BudgetKey, Documents] = MappingProxyType({})
 
 
 class Desk:
@@ -38,7 +40,9 @@ class Desk:
         self._leaving: dict[str, datetime] = {}
         """Sessions that are to be deleted, and when that was seen."""
 
-    def begin(self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]], carried: Mapping[BudgetKey, Documents]) -> None:
+    def begin(
+        self, seen: Iterable[Observed], budgets: Iterable[tuple[Budget, Mapping[str, Any]]], carried: Mapping[BudgetKey, Documents] = NOTHING
+    ) -> None:
         """Open, with all sessions and all budgets that there are, and what the budgets have carried over."""
         self.open = True
         for each in seen:

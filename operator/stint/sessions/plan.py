@@ -76,7 +76,7 @@ def _leave(seen: Observed) -> Plan:
     overdue = _overdue(seen)
     pod = _unseen_pod(seen) if seen.pod is None and _lost_unseen(seen) else seen.pod
     if pod is not None and pod.terminal:
-        return replace(_settle(seen, pod), events=())
+        return replace(_settle(seen, pod), events=(), look_again=seen.now)
     if pod is not None and seen.now < overdue:
         return Plan(delete=() if pod.deleting_since else (_delete(pod),), look_again=overdue)
     if not seen.carried and seen.now < overdue:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from stint.engine.conditions import moment
 from stint.sessions.names import ATTEMPT_LABEL, RESERVED_ANNOTATION, SESSION_LABEL
 
@@ -75,7 +77,7 @@ class PodFacts:
     @property
     def lowered(self) -> bool:
         """Budgets have reserved less for the attempt than its own limits left."""
-        return '"lowered":true' in self.reserved
+        return bool(self.reserved) and orjson.loads(self.reserved).get("lowered") is True
 
     @property
     def running(self) -> bool:

@@ -135,6 +135,17 @@ def test_a_budget_is_out_of_date_when_who_waited_in_it_leaves() -> None:
     assert leader.render()["waiting"] == 0
 
 
+def test_a_budget_is_out_of_date_when_the_last_session_of_an_account_goes() -> None:
+    leader = Leader().lead(ONE)
+    leader.it.observe(session("s"), NOW)
+    leader.write()
+    assert leader.cluster[TEAM]["accountCount"] == 1
+    leader.changed.clear()
+    leader.it.gone("s", NOW)
+    assert TEAM in leader.changed
+    assert leader.render()["accountCount"] == 0
+
+
 def test_a_withdrawal_of_a_session_that_runs_changes_nothing() -> None:
     leader = Leader().lead(ONE)
     leader.ask("s")

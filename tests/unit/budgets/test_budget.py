@@ -56,3 +56,9 @@ def test_budgets_are_compared_by_what_they_say() -> None:
 def test_what_cannot_be_read_says_so() -> None:
     with pytest.raises(InvalidObject, match=r"spec\.limits"):
         read_budget({"metadata": {"name": "a", "namespace": "b"}, "spec": {}})
+
+
+def test_a_limit_that_is_no_number_cannot_be_read() -> None:
+    """The API server refuses it; an object from before the rule must not end the process."""
+    with pytest.raises(InvalidObject, match=r"spec\.limits\.busy\.limit: 'many' is no number"):
+        budget({"name": "busy", "resource": "concurrency", "limit": "many"})

@@ -9,7 +9,7 @@ from stint.engine.cache import ObjectCache
 from stint.engine.controller import Look
 from stint.engine.keys import Key
 from stint.engine.plan import Plan
-from unit.budgets.kit import CONCURRENCY_1, CONCURRENCY_2, COST_10_HOUR, NOW, SYSTEM, TEAM, Json, Leader, after, budget, session, settled
+from unit.budgets.kit import CONCURRENCY_1, CONCURRENCY_2, COST_10_HOUR, NOW, SYSTEM, TEAM, Json, Leader, after, budget, outcome, session, settled
 
 KEY = Key("RateBudget", SYSTEM, "team")
 RATE = {"name": "rate", "resource": "sessions", "limit": "6", "window": "1m"}
@@ -79,6 +79,21 @@ async def test_a_commit_is_written_at_once_however_short_ago_the_last_write_was(
     status = (await place.write(0.1)).status
     assert status is not None
     assert [commit["uid"] for commit in status["commits"]] == ["first", "second"]
+
+
+async def test_what_is_taken_back_and_admitted_again_before_the_status_was_written_starts_all_the_same() -> None:
+    place = await led(CONCURRENCY_1)
+    place.leader.ask("s")
+    await place.write(0)
+    place.leader.it.withdraw("s", NOW)
+    assert place.leader.ask("s") is None
+    place.leader.woken.clear()
+    plan = await place.plan(0.1)
+    item = place.cache.get(SYSTEM, "team")
+    assert item is not None
+    assert plan.status == item["status"], "there is nothing to write, and no answer to wait for"
+    assert place.leader.woken == ["s"]
+    assert outcome(place.leader.ask("s")) == "Admitted"
 
 
 async def test_figures_alone_are_written_once_a_second() -> None:

@@ -53,6 +53,14 @@ def test_every_budget_is_written_at_the_beginning() -> None:
     assert leader.it.urgent(MINE)
 
 
+def test_what_has_changed_before_the_epoch_stands_is_said_once_and_not_at_every_look() -> None:
+    leader = Leader().begin(ONE)
+    leader.it.observe(session("s"), NOW)
+    leader.changed.clear()
+    leader.it.tick(NOW)
+    assert leader.changed == []
+
+
 def test_the_epoch_is_above_that_of_every_budget() -> None:
     leader = Leader({TEAM: {"epoch": 7}, MINE: {"epoch": 3}}).lead(ONE, MINE_10)
     assert leader.cluster[TEAM]["epoch"] == leader.cluster[MINE]["epoch"] == 8

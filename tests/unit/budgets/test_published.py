@@ -6,7 +6,7 @@ import pytest
 
 from stint.api.budget import ACCOUNTS, BudgetStatus
 from stint.budgets.amounts import amounts
-from stint.budgets.published import published
+from stint.budgets.published import next_change, published
 from stint.budgets.spent_out import spent_out
 from stint.budgets.warnings import crossings
 from unit.budgets.kit import CONCURRENCY_1, CONCURRENCY_2, COST_10_DAILY, COST_10_HOUR, NOW, Bench, after, budget, settled
@@ -76,6 +76,32 @@ def test_nothing_new_gives_the_same_status() -> None:
     bench.admit("s")
     first = status(bench)
     assert status(bench, first, 30) == first
+
+
+# When time alone changes it
+
+
+def test_a_status_is_out_of_date_when_the_first_usage_leaves_its_window() -> None:
+    bench = Bench(budget(COST_10_HOUR, COST_10_DAILY, per=["Namespace"]))
+    assert next_change(bench.ledger.accounts(budget().key), NOW) is None
+    bench.known("1", "a", settled={1: settled("1", start=-1800, end=-1800)})
+    bench.known("2", "b", settled={1: settled("1", end=0)})
+    accounts = list(bench.ledger.accounts(budget().key))
+    assert next_change(accounts, NOW) == after(1860)
+    assert next_change(accounts, after(1860)) == after(3660)
+    assert next_change(accounts, after(3660)) == after(14 * 3600), "the day ends"
+
+
+def test_a_status_is_out_of_date_when_the_next_start_is_due() -> None:
+    bench = Bench(budget(RATE))
+    before = status(bench)
+    bench.admit("s")
+    full = status(bench, before)
+    accounts = list(bench.ledger.accounts(budget().key))
+    assert condition(full, "Exhausted")["status"] == "True"
+    assert next_change(accounts, NOW) == after(10)
+    assert condition(status(bench, full, 10), "Exhausted")["status"] == "False"
+    assert next_change(accounts, after(10)) == after(61), "then it leaves the window"
 
 
 # Warnings

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stint.budgets.windows import BUCKETS, Calendar, Period, Rolling, Window, bounds, from_signature, moment
@@ -69,6 +69,7 @@ def test_calendar_periods(period: Period, zone: str | None, at: str, begin: str,
     st.sampled_from(["UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu", "Pacific/Chatham", "Africa/Cairo", "America/Havana"]),
     st.datetimes(datetime(2000, 1, 1), datetime(2040, 1, 1)),
 )
+@example("Hourly", "Europe/Paris", datetime(2038, 1, 19, 3, 0, 0, 13))
 def test_a_moment_is_in_its_period_and_the_next_begins_where_it_ends(period: Period, zone: str, when: datetime) -> None:
     window = Calendar(period, ZoneInfo(zone))
     at = when.replace(tzinfo=UTC).timestamp()

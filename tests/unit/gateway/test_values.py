@@ -86,6 +86,12 @@ def test_each_part_is_charged_at_its_own_models_price() -> None:
         (Tally(input=1, output=2, cache_read=3, cache_write=3), Limits(tokens=10), None),
         (Tally(input=1, output=2, cache_read=3, cache_write=4), Limits(tokens=10), "tokens"),
         (Tally(input=10, cost=D(1)), Limits(cost=D(1), tokens=10), "cost"),
+        (Tally(input=9, output=99, cache_read=99, cache_write=99), Limits(input_tokens=10), None),
+        (Tally(input=10), Limits(input_tokens=10), "inputTokens"),
+        (Tally(output=9, input=99, cache_read=99, cache_write=99), Limits(output_tokens=10), None),
+        (Tally(output=10), Limits(output_tokens=10), "outputTokens"),
+        (Tally(input=10, output=10), Limits(tokens=20, input_tokens=10, output_tokens=10), "tokens"),
+        (Tally(input=10, output=10), Limits(input_tokens=10, output_tokens=10), "inputTokens"),
     ],
 )
 def test_a_limit_is_reached_once_used_is_not_below_it(used: Tally, limits: Limits, resource: str | None) -> None:
@@ -101,6 +107,20 @@ def test_the_sentence_names_limit_use_session_and_what_to_raise() -> None:
     found = reached(Tally(input=12), Limits(tokens=10), "team-a/fix-test")
     assert found is not None
     for part in ("10 tokens", "12 tokens", "spec.limits.tokens"):
+        assert part in found.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "parts"),
+    [
+        (Limits(input_tokens=5), ("5 tokens of input", "used 12", "spec.reserve.inputTokens of the RateBudget")),
+        (Limits(output_tokens=5), ("5 tokens of output", "used 7", "spec.reserve.outputTokens of the RateBudget")),
+    ],
+)
+def test_limits_that_only_budgets_have_are_raised_in_the_budget(limits: Limits, parts: tuple[str, ...]) -> None:
+    found = reached(Tally(input=12, output=7), limits, "team-a/fix-test")
+    assert found is not None
+    for part in parts:
         assert part in found.message
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from simulation import pod_status
 from simulation.pod_status import Json, stamp
+from stint.budgets.amounts import amounts
+from stint.budgets.verdict import ADMITTED, Verdict
 from stint.gateway.config import parse
 from stint.sessions.names import conversation
 from stint.sessions.observed import Source
@@ -252,6 +255,40 @@ def test_an_estimate_of_a_pod_without_a_uid_cannot_be_looked_up() -> None:
 def test_what_a_pod_may_use_is_written_on_it() -> None:
     meta = the_pod(observed(session(LIMITS, status=spent("0.75", 400))))["metadata"]
     assert json.loads(meta["annotations"]["stint.dev/reserved"]) == {"cost": "1.25", "tokens": 600}
+
+
+def admitted(spec: Json, before: Json | None = None, **request: Any) -> tuple[Json, Json]:
+    """Limits in ``gateway.json`` and the reservation on the pod, of an attempt that budgets have admitted with this request."""
+    seen = replace(observed(session(spec, before)), admission=Verdict(ADMITTED, amounts(**request)))
+    meta = the_pod(seen)["metadata"]
+    return json.loads(meta["annotations"]["stint.dev/gateway"])["limits"], json.loads(meta["annotations"]["stint.dev/reserved"])
+
+
+RESERVED: list[Any] = [
+    pytest.param({}, {"cost": "0.5"}, {"cost": "0.5", "tokens": None}, True, id="less than the default limit"),
+    pytest.param({"limits": {"cost": "2"}}, {"cost": "2"}, {"cost": "2", "tokens": None}, False, id="all that the session names"),
+    pytest.param({"limits": {"cost": "2"}}, {"cost": "9"}, {"cost": "2", "tokens": None}, False, id="never more than the session's own limit"),
+    pytest.param({}, {"tokens": 100}, {"cost": "5", "tokens": 100}, True, id="tokens, where the session names none"),
+    pytest.param(LIMITS, {"cost": "2", "tokens": 400}, {"cost": "2", "tokens": 400}, True, id="fewer tokens"),
+    pytest.param(LIMITS, {"cost": "2", "tokens": 4000}, {"cost": "2", "tokens": 1000}, False, id="more tokens"),
+    pytest.param(
+        {}, {"input_tokens": 80, "output_tokens": 20}, {"cost": "5", "tokens": None, "inputTokens": 80, "outputTokens": 20}, True, id="input and output",
+    ),
+    pytest.param({}, {}, {"cost": "5", "tokens": None}, False, id="budgets that reserve nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("spec", "request_", "limits", "lowered"), RESERVED)
+def test_an_attempt_may_use_no_more_than_its_budgets_have_reserved(spec: Json, request_: Json, limits: Json, lowered: bool) -> None:
+    found, reserved = admitted(spec, **request_)
+    assert found == limits
+    assert reserved == {**limits, **({"lowered": True} if lowered else {})}
+
+
+def test_what_the_session_has_left_counts_where_it_is_less_than_the_reservation() -> None:
+    limits, reserved = admitted({"limits": {"cost": "2"}}, spent("1.75", 0), cost="0.5")
+    assert limits["cost"] == reserved["cost"] == "0.25"
+    assert "lowered" not in reserved
 
 
 @pytest.mark.parametrize(
