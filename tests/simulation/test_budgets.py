@@ -361,3 +361,22 @@ def test_a_budget_that_continues_lets_everybody_end(story: Story) -> None:
     spent_while_running(story, "Continue")
     story.world.pass_time(60)
     assert story.phase("a") == "Running"
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_a_pod_whose_creation_was_not_answered_keeps_its_room_also_when_its_session_is_suspended_meanwhile(story: Story, number: int) -> None:
+    world = story.world
+    budget(world, {"limits": [{"name": "busy", "resource": "concurrency", "limit": "1"}]})
+    world.create(SESSIONS, "a", {"prompt": "x"})
+    world.deliver(SESSIONS)
+    world.client.lost_answer = number
+    world.work()
+    world.edit("a", suspend=True)
+    world.create(SESSIONS, "b", {"prompt": "x"})
+    world.deliver(SESSIONS)
+    for _ in range(3):
+        world.work()
+        assert working(world) <= 1
+        world.pass_time(1)
+    story.go_on_until(lambda: story.phase("b") == "Succeeded")
+    assert story.phase("a") == "Suspended"

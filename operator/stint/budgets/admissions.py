@@ -56,6 +56,8 @@ class Admissions:
         """Admitted attempts whose pods nobody has seen yet, by session."""
         self._granted: dict[Attempt, Verdict] = {}
         """What was decided on them."""
+        self._answered: set[Attempt] = set()
+        """Those of them whose sessions know it: they may have a pod that nobody has told us of."""
         self._uncommitted: set[Attempt] = set()
         """Those of them that some budget does not list yet."""
         self._carrying: dict[str, set[Part]] = {}
@@ -196,13 +198,20 @@ class Admissions:
         running = self.ledger.running(uid)
         if running is not None and running.attempt == waiter.attempt:
             attempt = Attempt(uid, running.attempt)
-            return None if attempt in self._uncommitted else self._granted.get(attempt) or Verdict(ADMITTED, running.request)
+            if attempt in self._uncommitted:
+                return None
+            self._answered.add(attempt)
+            return self._granted.get(attempt) or Verdict(ADMITTED, running.request)
         if not accounts:
             self._queue.remove(uid)
             return FREE
         self._queue.add(waiter)
         self._go_on(now, asking=uid)
         return self._waiting.get(uid)  # None: it was admitted, and that is being written
+
+    def may_have_pod(self, uid: str) -> bool:
+        """Whether the session was told that its attempt is admitted: its pod may be there although nobody has seen it yet."""
+        return self._without_pod.get(uid) in self._answered
 
     def withdraw(self, uid: str, now: datetime) -> None:
         """The session is not to start now: it leaves the queue, and an admission without a pod is taken back."""
@@ -265,6 +274,7 @@ class Admissions:
     def _settle_commit(self, uid: str) -> None:
         attempt = self._without_pod.pop(uid)
         self._granted.pop(attempt, None)
+        self._answered.discard(attempt)
         self._uncommitted.discard(attempt)
         for key in self._commits.drop(attempt):
             self._changed(key)

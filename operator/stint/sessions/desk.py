@@ -88,6 +88,10 @@ class Desk:
         """When its deletion was first seen here."""
         return self._leaving.setdefault(seen.uid, seen.now)
 
+    def may_have_pod(self, seen: Observed) -> bool:
+        """Whether it may have a pod that nobody has told us of."""
+        return seen.pod is None and self.admissions.may_have_pod(seen.uid)
+
     def withdraw(self, seen: Observed) -> None:
         """It is not to start now."""
         if seen.pod is None:

@@ -13,9 +13,11 @@ from stint.engine.controller import Look
 from stint.engine.keys import Key
 from stint.engine.plan import Plan, Refusal
 from stint.engine.waiters import Waiters
+from stint.kube.errors import NotFound
+from stint.kube.resources import PODS
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
-from stint.sessions.names import KIND
+from stint.sessions.names import KIND, pod_name
 from stint.sessions.observe import World, observe
 from stint.sessions.observed import Observed
 from stint.sessions.plan import plan, ready_to_leave, starts
@@ -56,11 +58,11 @@ class Sessions:
             seen = replace(seen, leaving_since=self._desk.leaving_since(seen), carried=not self._desk.open)  # closed: there is no budget any more
         decided = plan(seen)
         if self._desk.open:
-            seen, decided = self._ask_budgets(seen, decided)
+            seen, decided = await self._ask_budgets(seen, decided)
         self._waiters.wait(key, awaited(seen, decided))
         return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
 
-    def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
+    async def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
         """Tell the budgets how far it is, and let no attempt begin that they have not admitted."""
         self._desk.observe(seen)
         if ready_to_leave(seen):
@@ -71,6 +73,8 @@ class Sessions:
             seen = replace(seen, spent_out=stop)
             return seen, plan(seen)
         if not starts(decided):
+            if self._desk.may_have_pod(seen) and await self._finds_pod(seen):
+                return seen, Plan()
             self._desk.withdraw(seen)
             return seen, decided
         verdict = self._desk.ask(seen)
@@ -80,6 +84,15 @@ class Sessions:
             return seen, decided
         seen = replace(seen, admission=verdict, counted=self._desk.counted(seen))
         return seen, plan(seen)
+
+    async def _finds_pod(self, seen: Observed) -> bool:
+        """Whether the pod of its next attempt is there: the answer to its creation may have been lost. Then the session is looked at again."""
+        try:
+            pod = await self._world.client.get(PODS, seen.namespace, pod_name(seen.name, seen.settled + 1))
+        except NotFound:
+            return False
+        self._world.pods.take(pod)
+        return any(each.attempt > seen.settled for each in self._world.pods.of(seen.uid))
 
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""

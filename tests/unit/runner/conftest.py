@@ -16,7 +16,7 @@ async def pod(tmp_path: Path) -> AsyncIterator[Pod]:
     gateway = FakeGateway()
     server = await gateway.serve()
     yield Pod(tmp_path / "pod", gateway)
-    server.close()
+    await gateway.stop(server)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ async def test_an_output_is_judged_by_the_gateway() -> None:
     fake.valid = False
     assert await Gateway(fake.url).submit_output({"a": 1}) == "answer: 42 is not a string"
     assert fake.outputs == [{"a": "ä"}, {"a": 1}]
-    server.close()
+    await fake.stop(server)
 
 
 async def test_a_gateway_that_is_gone_is_told() -> None:
