@@ -153,6 +153,21 @@ class Cluster:
             self.end(pod, result, now)
         self.api.remove(PODS, meta["namespace"], meta["name"])
 
+    def step(self, now: datetime) -> list[Json]:
+        """Every pod comes one step further: it is scheduled, starts, or goes. Those that run are returned: what they do is the caller's choice."""
+        running = []
+        for pod in self.pods():
+            phase = pod["status"]["phase"]
+            if "deletionTimestamp" in pod["metadata"]:
+                self.finish_deletion(pod, now)
+            elif phase == "Pending" and not pod["spec"].get("nodeName"):
+                self.schedule(pod, "node-1")
+            elif phase == "Pending" and self.volumes_are_there(pod):
+                self.start(pod, now)
+            elif phase == "Running":
+                running.append(pod)
+        return running
+
     # What goes wrong
 
     def reject(self, pod: Json) -> None:

@@ -85,17 +85,8 @@ class Story:
         return not working and all("completionTime" in session.get("status", {}) for session in self.world.api.of(SESSIONS))
 
     def _every_pod_takes_a_step(self) -> None:
-        cluster, now = self.world.cluster, self.world.loop.clock()
-        for pod in cluster.pods():
-            phase = pod["status"]["phase"]
-            if "deletionTimestamp" in pod["metadata"]:
-                cluster.finish_deletion(pod, now)
-            elif phase == "Pending" and not pod["spec"].get("nodeName"):
-                cluster.schedule(pod, "node-1")
-            elif phase == "Pending" and cluster.volumes_are_there(pod):
-                cluster.start(pod, now)
-            elif phase == "Running":
-                self._work(pod)
+        for pod in self.world.cluster.step(self.world.loop.clock()):
+            self._work(pod)
 
     def _work(self, pod: Json) -> None:
         cluster, labels = self.world.cluster, pod["metadata"]["labels"]

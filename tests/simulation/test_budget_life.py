@@ -294,16 +294,8 @@ class BudgetLife(RuleBasedStateMachine):
 
     def _kubelet(self, *, ends: bool) -> None:
         """One step of every pod; deletions are carried out."""
-        cluster, now = self.world.cluster, self.world.loop.clock()
-        for pod in cluster.pods():
-            phase = pod["status"]["phase"]
-            if "deletionTimestamp" in pod["metadata"]:
-                cluster.finish_deletion(pod, now)
-            elif phase == "Pending" and not pod["spec"].get("nodeName"):
-                cluster.schedule(pod, "node-1")
-            elif phase == "Pending" and cluster.volumes_are_there(pod):
-                cluster.start(pod, now)
-            elif phase == "Running" and ends:
+        for pod in self.world.cluster.step(self.world.loop.clock()):
+            if ends:
                 self._finish(pod)
 
     def _finish(self, pod: Json) -> None:
