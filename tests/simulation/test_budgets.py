@@ -269,13 +269,19 @@ def test_what_a_deleted_session_used_stays_spent_also_after_a_restart(story: Sto
     assert story.phase("c") == "Waiting"
 
 
-def test_a_running_session_that_is_deleted_is_settled_before_it_goes(story: Story) -> None:
+def has_used_a_third(story: Story) -> World:
+    """Session a runs on, and its one request has cost 0.3 of the day's 1 USD."""
     world = story.world
     story.cost = Decimal("0.3")
     budget(world, DAY_1)
     story.ends[("a", 1)] = None
     story.start("a")
     story.go_on_until(lambda: any(world.cluster.life(pod).requests for pod in world.cluster.pods()))
+    return world
+
+
+def test_a_running_session_that_is_deleted_is_settled_before_it_goes(story: Story) -> None:
+    world = has_used_a_third(story)
     delete(world, "a")
     story.go_on_until(lambda: not list(world.api.of(SESSIONS)))
     world.pass_time(2)
@@ -286,12 +292,7 @@ def test_a_running_session_that_is_deleted_is_settled_before_it_goes(story: Stor
 @pytest.mark.parametrize("fault", ["crash_before", "crash_after", "lost_answer"])
 @pytest.mark.parametrize("number", range(8))
 def test_killed_at_any_write_of_a_deletion_its_usage_is_counted_once(story: Story, fault: str, number: int) -> None:
-    world = story.world
-    story.cost = Decimal("0.3")
-    budget(world, DAY_1)
-    story.ends[("a", 1)] = None
-    story.start("a")
-    story.go_on_until(lambda: any(world.cluster.life(pod).requests for pod in world.cluster.pods()))
+    world = has_used_a_third(story)
     world.pass_time(2)
     delete(world, "a")
     setattr(world.client, fault, number)
