@@ -227,6 +227,7 @@ class Assembly:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self.queue.close()
+        self.client.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

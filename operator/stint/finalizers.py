@@ -29,6 +29,7 @@ async def release_all() -> int:
     except NotFound:
         released, failed = 0, 0  # the kind itself is gone
     finally:
+        client.close()
         await context.aiohttp_session.close()
     print(f"released {released} sessions, {failed} could not be released", file=sys.stderr)
     return 1 if failed else 0

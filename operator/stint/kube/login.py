@@ -1,7 +1,7 @@
-"""One login for Kopf and for our own client: the same credentials, the same bounded connection pool.
+"""One login for Kopf and for our own client: the same credentials, a bounded pool of connections for each.
 
-Kopf's own pool is unbounded (a burst of a thousand objects opened a thousand connections). Service account tokens are read anew every minute,
-because kubelet replaces them long before the API server stops to accept the old one.
+Kopf only watches; its own pool would be unbounded (a burst of a thousand objects opened a thousand connections). Service account tokens are read
+anew every minute, because kubelet replaces them long before the API server stops to accept the old one.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import kopf
 import orjson
 
 from stint.kube.client import KubeClient
+from stint.kube.pool import Pool
 
 log = logging.getLogger(__name__)
 
 TOKEN_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 TOKEN_READ_EVERY = 60.0  # seconds
 CONNECTIONS = 40
-"""Connections to the API server, watches included. The server's own default limit is 200 requests in flight for everybody. Nothing is compressed:
-for long lists that would cost both sides more time than the network."""
+"""Of our own client, watches included. The server's own default limit is 200 requests in flight for everybody. Nothing is compressed: for long lists
+that would cost both sides more time than the network."""
+KOPF_CONNECTIONS = 8
 
 
 class TokenFile:
@@ -34,12 +36,19 @@ class TokenFile:
         self._read_at = float("-inf")
         self._header = ""
 
-    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        """An aiohttp client middleware."""
+    def header(self) -> str:
         if time.monotonic() - self._read_at > TOKEN_READ_EVERY:
             self._header = f"Bearer {self._path.read_text().strip()}"
             self._read_at = time.monotonic()
-        request.headers["Authorization"] = self._header
+        return self._header
+
+    def line(self) -> str:
+        """As a line of a request."""
+        return f"Authorization: {self.header()}\r\n"
+
+    async def __call__(self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        """An aiohttp client middleware."""
+        request.headers["Authorization"] = self.header()
         return await handler(request)
 
 
@@ -56,20 +65,21 @@ def connection(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
 
 
 async def login(client: KubeClient, settings: kopf.OperatorSettings) -> kopf.AiohttpSession:
-    """Log in, point ``client`` at the API server, and return the same session for Kopf."""
+    """Log in, point ``client`` at the API server, and return a session with the same credentials for Kopf."""
     info = connection(settings)
-    in_cluster = TOKEN_FILE.exists()
+    token = TokenFile(TOKEN_FILE) if TOKEN_FILE.exists() else None
+    own = {} if token else info.as_http_headers()
     tls = info.as_ssl_context()
     tls.verify_flags &= ~ssl.VERIFY_X509_STRICT  # many clusters' certificates name no authority key, which Python 3.13 would refuse
+    server = info.server.rstrip("/")
+    lines = "".join(f"{name}: {value}\r\n" for name, value in own.items())
+    client.connect(Pool(server, limit=CONNECTIONS, tls=tls, headers=token.line if token else lambda: lines, proxy=info.proxy_url))
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS, ssl=tls, keepalive_timeout=60),
-        headers={"User-Agent": "stint", "Accept-Encoding": "identity", **({} if in_cluster else info.as_http_headers())},
-        middlewares=(TokenFile(TOKEN_FILE),) if in_cluster else (),
+        connector=aiohttp.TCPConnector(limit=KOPF_CONNECTIONS, ssl=tls, keepalive_timeout=60),
+        headers={"User-Agent": "stint", "Accept-Encoding": "identity", **own},
+        middlewares=(token,) if token else (),
         proxy=info.proxy_url,
-        trust_env=bool(info.trust_env),
         cookie_jar=aiohttp.DummyCookieJar(),
         json_serialize=lambda value: orjson.dumps(value).decode(),
     )
-    server = info.server.rstrip("/")
-    client.connect(server, session)
     return kopf.AiohttpSession(server=server, default_namespace=info.default_namespace, aiohttp_session=session)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 
-import aiohttp
 import pytest
+import uvloop
 
 from stint.kube.client import KubeClient
+from stint.kube.pool import Pool
 from unit.kube.kit import Server, serving
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The controller runs on uvloop, whose transports and TLS are others than asyncio's; without uvloop it must work as well."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
@@ -19,5 +26,6 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[KubeClient]:
-    async with aiohttp.ClientSession() as session:
-        yield KubeClient(server.url + "/", session)
+    client = KubeClient(Pool(server.url + "/", limit=10))
+    yield client
+    client.close()

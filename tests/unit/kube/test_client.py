@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import orjson
 import pytest
 
-from stint.kube.client import KubeClient
+from stint.kube.client import KubeClient, _target
 from stint.kube.errors import ApiError, Conflict, Expired, NotFound, Refused, Unauthorized, Unreachable
+from stint.kube.pool import Pool
 from stint.kube.resources import PODS, SECRETS, Resource
 from unit.kube.kit import Json, Server, document, hang_up, stream, text
 
@@ -228,11 +228,10 @@ async def test_a_success_that_is_no_object_is_unreachable(client: KubeClient, se
 
 
 @every_request
-async def test_a_closed_session_is_unreachable(server: Server, request_: Request) -> None:
-    session = aiohttp.ClientSession()
-    await session.close()
-    with pytest.raises(Unreachable, match="the login is being renewed"):
-        await request_(KubeClient(server.url, session))
+async def test_who_is_signed_out_is_unreachable(client: KubeClient, server: Server, request_: Request) -> None:
+    client.close()
+    with pytest.raises(Unreachable, match="signed out"):
+        await request_(client)
     assert server.asked == []
 
 
@@ -244,25 +243,32 @@ async def test_requests_wait_for_the_first_login(server: Server) -> None:
     await asyncio.sleep(0)
     assert not request.done()
     # when
-    async with aiohttp.ClientSession() as session:
-        client.connect(server.url + "/", session)
-        # then
-        assert await request == {"kind": "Pod"}
+    client.connect(Pool(server.url, limit=1))
+    # then
+    assert await request == {"kind": "Pod"}
     assert server.asked[0].path == "/api/v1/namespaces/a/pods/b"
+    client.close()
 
 
-async def test_a_new_login_replaces_the_session(client: KubeClient, server: Server) -> None:
+async def test_a_new_login_replaces_the_pool(client: KubeClient, server: Server) -> None:
     server.answer(document({}))
-    async with aiohttp.ClientSession(headers={"Authorization": "Bearer new"}) as session:
-        client.connect(server.url, session)
-        await client.get(PODS, "a", "b")
+    client.connect(Pool(server.url, limit=1, headers=lambda: "Authorization: Bearer new\r\n"))
+    await client.get(PODS, "a", "b")
     assert server.asked[0].headers["Authorization"] == "Bearer new"
+
+
+async def test_a_name_never_becomes_another_path_or_a_line_of_the_request(client: KubeClient, server: Server) -> None:
+    server.answer(document({}))
+    await client.get(PODS, "a", "b?watch=true HTTP/1.1\tX: y")
+    [asked] = server.asked
+    assert (asked.path, asked.query) == ("/api/v1/namespaces/a/pods/b?watch=true HTTP/1.1\tX: y", {})
+    assert _target("/a\r\nb", {"c": "d\r\ne"}) == "/a%0D%0Ab?c=d%0D%0Ae"
 
 
 async def test_refusals_do_not_use_up_the_connections(server: Server) -> None:
     """Each answer, good or bad, gives its connection back: the pool has one here."""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session, asyncio.timeout(20):
-        client = KubeClient(server.url, session)
+    async with asyncio.timeout(20):
+        client = KubeClient(Pool(server.url, limit=1))
         server.answer(document({}, 404), document({}, 503), text("no"), stream(b"[\n"), text("log"), document({"fine": True}))
         for request, kind in ((REQUESTS["get"], NotFound), (REQUESTS["watch"], Unreachable), (REQUESTS["get"], Unreachable)):
             with pytest.raises(kind):
@@ -271,3 +277,4 @@ async def test_refusals_do_not_use_up_the_connections(server: Server) -> None:
             await REQUESTS["watch"](client)
         assert await REQUESTS["log"](client) == "log"
         assert await client.get(PODS, "a", "b") == {"fine": True}
+        client.close()

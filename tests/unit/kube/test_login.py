@@ -1,4 +1,4 @@
-"""Signing in: with what, to where, and that one session serves both Kopf and ourselves."""
+"""Signing in: with what, to where, and that Kopf and we use the same credentials."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import yaml
 
 from stint.kube import login as module
 from stint.kube.client import KubeClient
-from stint.kube.login import CONNECTIONS, TOKEN_READ_EVERY, connection, login
+from stint.kube.errors import Unreachable
+from stint.kube.login import KOPF_CONNECTIONS, TOKEN_READ_EVERY, connection, login
 from stint.kube.resources import PODS, Resource
 from unit.kube.kit import Json, Server, document
 
@@ -96,7 +97,7 @@ async def test_in_a_pod_the_token_is_read_from_its_file_and_read_anew_every_minu
     assert [asked.headers["Authorization"] for asked in server.asked] == ["Bearer first", "Bearer first", "Bearer second"]
 
 
-async def test_kopf_gets_the_very_session_that_our_client_uses(in_pod: Path, server: Server, client: KubeClient) -> None:
+async def test_kopf_signs_in_as_we_do(in_pod: Path, server: Server, client: KubeClient) -> None:
     server.answer(document({}))
     context = await login(client, kopf.OperatorSettings())
     assert (context.server, context.default_namespace) == (server.url, "stint-system")
@@ -104,15 +105,28 @@ async def test_kopf_gets_the_very_session_that_our_client_uses(in_pod: Path, ser
     async with context.aiohttp_session.get(context.server + "/version", json={"n": 1}) as response:
         assert response.status == 200
     await context.aiohttp_session.close()
-    assert [(asked.path, asked.headers["User-Agent"]) for asked in server.asked] == [("/api/v1/namespaces/a/pods/b", "stint"), ("/version", "stint")]
+    assert [asked.path for asked in server.asked] == ["/api/v1/namespaces/a/pods/b", "/version"]
+    assert [asked.headers["User-Agent"] for asked in server.asked] == ["stint", "stint"]
+    assert [asked.headers["Authorization"] for asked in server.asked] == ["Bearer first", "Bearer first"]
     assert server.asked[1].json == {"n": 1}
 
 
-async def test_the_pool_is_bounded(in_pod: Path, client: KubeClient) -> None:
+async def test_kopfs_connections_are_bounded(in_pod: Path, client: KubeClient) -> None:
     context = await login(client, kopf.OperatorSettings())
     async with context.aiohttp_session as session:
         assert session.connector is not None
-        assert session.connector.limit == CONNECTIONS
+        assert session.connector.limit == KOPF_CONNECTIONS
+
+
+async def test_a_proxy_of_the_kubeconfig_is_used(client: KubeClient, monkeypatch: pytest.MonkeyPatch, outside: Path, server: Server) -> None:
+    """Nobody listens at its address."""
+    info = kopf.ConnectionInfo(server=server.url, proxy_url="http://127.0.0.1:1")
+    monkeypatch.setattr(kopf, "login_with_service_account", lambda **_: info)
+    context = await login(client, kopf.OperatorSettings())
+    await context.aiohttp_session.close()
+    with pytest.raises(Unreachable, match="Connect"):
+        await client.get(PODS, "a", "b")
+    assert server.asked == []
 
 
 async def test_certificates_without_authority_key_are_accepted_but_not_unverified_ones(
