@@ -22,7 +22,7 @@ from stint.budgets.carry import Carried, part_of, read_carried
 from stint.budgets.facts import Running, Session, Settled
 from stint.budgets.selection import Subject
 from stint.budgets.verdict import ADMITTED, Verdict
-from stint.budgets.weigh import request_of, weigh
+from stint.budgets.weigh import patient, request_of, weigh
 
 
 class NotAdmissible(ValueError):
@@ -175,8 +175,12 @@ class Ledger:
 
     def ask(self, uid: str, left: Amounts, now: datetime) -> Verdict:
         """May the next attempt of this session start? Without any effect. `left`: what the session's own limits leave; None where it names none."""
-        accounts = self._entries[uid].accounts
-        return weigh(accounts, request_of(accounts, left), now)
+        return _weigh(self._entries[uid], left, now)
+
+    def may_wait(self, uid: str, account: Account) -> bool:
+        """Whether a session that finds no room in an account stands in its line. Where new ones are rejected, those that have begun do."""
+        at_limit = account.budget.at_limit
+        return at_limit == "Queue" or (at_limit == "Reject" and bool(self._entries[uid].settled))
 
     def admit(self, uid: str, attempt: int, left: Amounts, now: datetime) -> Verdict:
         """The same, and if it may start, its request is reserved in all its accounts. Asking again for an attempt that was admitted changes nothing.
@@ -188,7 +192,7 @@ class Ledger:
             return Verdict(ADMITTED, entry.running.request)
         if entry.running is not None or attempt in entry.settled:
             raise NotAdmissible(f"attempt {attempt} of session {uid}: {'another one runs' if entry.running else 'it has ended'}")
-        verdict = weigh(entry.accounts, request_of(entry.accounts, left), now)
+        verdict = _weigh(entry, left, now)
         if verdict.admitted:
             self._run(uid, entry, Running(attempt, now, verdict.request))
         return verdict
@@ -285,6 +289,11 @@ class Ledger:
                     account.started(running.start.timestamp())
         entry.running = running
         self.touched.update(dict.fromkeys(entry.accounts))
+
+
+def _weigh(entry: Entry, left: Amounts, now: datetime) -> Verdict:
+    verdict = weigh(entry.accounts, request_of(entry.accounts, left), now)
+    return patient(verdict) if entry.settled else verdict
 
 
 def _not_ahead(attempt: Settled, known: Settled | None, now: datetime) -> Settled:

@@ -132,7 +132,7 @@ class Queue:
             return False
         at = now.timestamp()
         short = {shortage.budget for shortage in verdict.shortages}
-        places = [each for each in _queueing(self._ledger.accounts_of(waiter.uid)) if each.budget.key in short or self._is_behind(waiter, each, at)]
+        places = [each for each in self._queueing(waiter.uid) if each.budget.key in short or self._is_behind(waiter, each, at)]
         if not places:
             self._decide(waiter, self._ledger.admit(waiter.uid, waiter.attempt, waiter.left, now), decisions)
             return False
@@ -192,7 +192,7 @@ class Queue:
     def _enrol(self, waiter: Waiter) -> None:
         """Into the lines of all accounts: whose turn it is, `pump` sees."""
         self._places[waiter.uid] = ()
-        self._move(waiter, list(_queueing(self._ledger.accounts_of(waiter.uid))))
+        self._move(waiter, list(self._queueing(waiter.uid)))
         self._dirty.update(dict.fromkeys(self._places[waiter.uid]))
         if not self._places[waiter.uid]:
             self._untold[waiter.uid] = None
@@ -224,6 +224,5 @@ class Queue:
         self._dirty.update(dict.fromkeys(account for account in self._ledger.touched if account in self._lines))
         self._ledger.touched.clear()
 
-
-def _queueing(accounts: Iterable[Account]) -> Iterable[Account]:
-    return (account for account in accounts if account.budget.at_limit == "Queue")
+    def _queueing(self, uid: str) -> Iterable[Account]:
+        return (account for account in self._ledger.accounts_of(uid) if self._ledger.may_wait(uid, account))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from stint.budgets.account import Account, Meter
@@ -24,6 +25,11 @@ def weigh(accounts: Sequence[Account], request: Amounts, now: datetime) -> Verdi
                 (warnings if account.budget.at_limit == "Warn" else short).append(_shortage(account, meter, request, at))
     outcome, decisive = _outcome(short)
     return Verdict(outcome, request, decisive, tuple(warnings))
+
+
+def patient(verdict: Verdict) -> Verdict:
+    """The verdict on a session that has begun already: what it did so far is not thrown away because a budget is full just now, it waits."""
+    return replace(verdict, outcome=BUDGET_FULL) if verdict.outcome == BUDGET_REJECTED else verdict
 
 
 def request_of(accounts: Iterable[Account], left: Amounts) -> Amounts:

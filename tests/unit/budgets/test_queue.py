@@ -181,6 +181,16 @@ def test_nobody_waits_for_a_budget_that_does_not_queue(at_limit: str, outcome: s
     assert len(bench.queue) == 0
 
 
+def test_what_rejects_new_sessions_lets_those_wait_that_have_begun() -> None:
+    bench = Bench(budget(CONCURRENCY_1, atLimit="Reject"))
+    bench.admit("running")
+    bench.known("retried", settled={1: settled("1", end=0)})
+    bench.wait(waiter("retried", attempt=2), waiter("new"))
+    assert outcomes(bench) == {"retried": "BudgetFull", "new": "BudgetRejected"}
+    bench.end("running")
+    assert bench.started() == ["retried"]
+
+
 def test_who_asks_for_too_much_is_told_and_holds_nobody_up() -> None:
     bench = Bench(budget(COST_10_DAILY))
     bench.wait(waiter("huge", age=10, left=amounts("11")), waiter("s"))
