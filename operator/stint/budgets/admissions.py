@@ -122,6 +122,10 @@ class Admissions:
         """Whether somebody waits for the next write of this budget's status."""
         return key in self._joining or self._commits.waits(key)
 
+    def crowded(self, key: BudgetKey) -> bool:
+        """Whether others stand in line for a budget; not while a leader begins, whom everybody waits for."""
+        return not self._joining and self._queue.waiting(key) > 0
+
     def unwritten(self, key: BudgetKey, now: datetime) -> dict[int, dict[str, Any]]:
         """The documents of a budget's parts that have to be written, by number. Say `carried` when one is."""
         return {part: self.ledger.carried(key).document(part, now.timestamp()) for part in self._unwritten.get(key, ())}

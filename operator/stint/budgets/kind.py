@@ -24,6 +24,9 @@ from stint.kube.resources import CONFIG_MAPS, Resource
 KIND = "RateBudget"
 BUDGETS = Resource("stint.dev", "v1alpha1", "ratebudgets")
 PUBLISH_EVERY = timedelta(seconds=1)
+COMMIT_EVERY = timedelta(seconds=0.5)
+"""Between two writes of admissions while others stand in line: who was let in after a wait does not mind, and a write for each would cost more than
+a place that is filled half a second later. Who finds room at once is written at once."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -32,6 +35,8 @@ class Past:
     """What was done about a budget so far."""
 
     published: datetime = LONG_AGO
+    committed: datetime = LONG_AGO
+    """When admissions were last written, or would have been."""
     refused: datetime = LONG_AGO
     """When the API server would not have what deleted sessions used; it is asked again later."""
     warned: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -60,18 +65,22 @@ class Budgets:
             past.refused = now
         self._admissions.tick(now)
         due = past.published + PUBLISH_EVERY
-        plan = self._publish(budget, item, past, now) if now >= due else self._commit(budget, item, due, now)
+        plan = self._publish(budget, item, past, now) if now >= due else self._commit(budget, item, past, due, now)
         create, again = self._config_maps(budget, item, past, now)
         later = min((when for when in (plan.look_again, again) if when is not None), default=None)
         plan = Plan(status=plan.status, create=create, events=(*plan.events, *_told(refusal)), look_again=later)
         return Look(Target(BUDGETS, KIND, API_VERSION, item), plan)
 
-    def _commit(self, budget: BudgetKey, item: dict[str, Any], due: datetime, now: datetime) -> Plan:
+    def _commit(self, budget: BudgetKey, item: dict[str, Any], past: Past, due: datetime, now: datetime) -> Plan:
         """Only what somebody waits for; the rest was written less than a second ago."""
         if not self._admissions.urgent(budget):
             return Plan(look_again=due)
+        again = past.committed + COMMIT_EVERY
+        if self._admissions.crowded(budget) and now < again:
+            return Plan(look_again=min(again, due))
         old = item.get("status") or {}
         status = {**old, **self._admissions.committed(budget)}
+        past.committed = now
         self._written_already(budget, old, status, now)
         return Plan(status=status, look_again=due)
 
@@ -88,7 +97,7 @@ class Budgets:
         status = self._admissions.status(budget, old, item["metadata"].get("generation", 0), now)
         accounts = list(self._admissions.ledger.accounts(budget))
         if status != old:
-            past.published = now
+            past.published = past.committed = now
         self._written_already(budget, old, status, now)
         events = tuple(crossed(accounts, {**past.warned, **warned_of(old)}, now))
         past.warned = levels(accounts, now)

@@ -81,6 +81,25 @@ async def test_a_commit_is_written_at_once_however_short_ago_the_last_write_was(
     assert [commit["uid"] for commit in status["commits"]] == ["first", "second"]
 
 
+async def test_while_others_stand_in_line_admissions_are_written_together_twice_a_second() -> None:
+    # given two that run and two in line
+    place = await led(CONCURRENCY_2)
+    for uid in ("a", "b", "c", "d", "e"):
+        place.leader.ask(uid)
+    await place.write(0)
+    for uid in ("a", "b"):
+        place.leader.start(uid)
+    # when both places are free soon after, one by one
+    place.leader.end("a")
+    early = await place.plan(0.1)
+    assert (early.status, due(early)) == (None, 0.5)
+    place.leader.end("b")
+    late = await place.write(0.5)
+    # then
+    assert late.status is not None
+    assert [commit["uid"] for commit in late.status["commits"]] == ["c", "d"]
+
+
 async def test_what_is_taken_back_and_admitted_again_before_the_status_was_written_starts_all_the_same() -> None:
     place = await led(CONCURRENCY_1)
     place.leader.ask("s")
