@@ -55,7 +55,13 @@ class SimulatedClient(KubeClient):
         for start in range(0, len(items) or 1, chunk):
             yield items[start : start + chunk], str(version)
 
-    async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[tuple[str, Json]]:
+    async def versions(self, resource: Resource, *, selector: str = "") -> dict[str, int]:
+        await self._reach()
+        return {item["metadata"]["uid"]: int(item["metadata"]["resourceVersion"]) for item in self._api.listing(resource, None, selector)[0]}
+
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[tuple[str, Json]]:
         await self._reach()
         stream = self.streams[resource.plural] = Stream(self._api, resource, selector, int(version))
         async for change in stream:
@@ -76,6 +82,9 @@ class SimulatedClient(KubeClient):
 
     async def patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         return await self._write(lambda: self._api.patch(resource, namespace, name, body))
+
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
+        return await self._write(lambda: self._api.replace(resource, namespace, name, body))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> Json:
         return await self._write(lambda: self._api.delete(resource, namespace, name, uid=uid, grace_seconds=grace_seconds))

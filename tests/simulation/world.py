@@ -16,6 +16,7 @@ from simulation.api import BUDGETS, SESSIONS, Api, Change, Write
 from simulation.client import Crash, SimulatedClient
 from simulation.cluster import Cluster
 from simulation.pod_status import Json
+from simulation.unopposed import Unopposed
 from simulation.virtual_time import VirtualLoop
 from stint.assembly import WATCHED_BY_KOPF, Assembly
 from stint.engine.keys import Key
@@ -52,7 +53,7 @@ class World:
 
     def _boot(self) -> None:
         self.client = SimulatedClient(self.api)
-        self.assembly = Assembly(SETTINGS, client=self.client, clock=self.loop.clock)
+        self.assembly = Assembly(SETTINGS, client=self.client, clock=self.loop.clock, leadership=Unopposed())
         self._positions = {resource.plural: len(self.api.changes[resource.plural]) for resource in WATCHED_BY_KOPF}
         self._process = self.loop.create_task(self.assembly.run())
         self.loop.run(self._settle())

@@ -83,7 +83,7 @@ def test_every_object_is_labelled_and_lands_in_the_release_namespace(rendered: l
     ("values", "says"),
     [
         ({"image": {"tag": "1"}}, "additional properties 'image' not allowed"),
-        ({"controller": {"replicas": 2}}, "at '/controller/replicas': maximum: got 2, want 1"),
+        ({"controller": {"replicas": 6}}, "at '/controller/replicas': maximum: got 6, want 5"),
         ({"controller": {"logLevel": "verbose"}}, "at '/controller/logLevel': value must be one of"),
         ({"images": {"agent": {"tag": 2}}}, "at '/images/agent/tag': got number, want string"),
         ({"images": {"pullPolicy": "always"}}, "at '/images/pullPolicy': value must be one of"),
