@@ -40,6 +40,9 @@ class SimulatedClient(KubeClient):
         self.writes = 0
         """How many requests were made that change something, refused ones included."""
         self.streams: dict[str, Stream] = {}
+        self.through = asyncio.Event()
+        """Cleared: requests are on their way, and arrive when it is set."""
+        self.through.set()
 
     # Reading
 
@@ -120,6 +123,7 @@ class SimulatedClient(KubeClient):
 
     async def _reach(self) -> None:
         await asyncio.sleep(0)  # every request gives others a turn
+        await self.through.wait()
         await self._let_happen()
         if self.down:
             raise Unreachable("connection refused")

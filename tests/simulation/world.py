@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
@@ -210,20 +210,28 @@ class World:
         return self.api.get(SESSIONS, NAMESPACE, name)
 
 
+W = TypeVar("W", bound=World)
+
+
 @contextmanager
-def quiet_world() -> Iterator[World]:
-    """A world whose controller neither logs nor collects garbage (a thousand starts in one process would be spent on that)."""
+def quiet(make: Callable[[], W]) -> Iterator[W]:
+    """A world whose controllers neither log nor collect garbage (a thousand starts in one process would be spent on that)."""
     patch = pytest.MonkeyPatch()
     patch.setattr(stint.assembly, "gc", _NoCollector())
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    world = World()
+    world = make()
     try:
         yield world
     finally:
         world.close()
         logging.disable(level)
         patch.undo()
+
+
+def quiet_world() -> AbstractContextManager[World]:
+    """With one controller, which leads."""
+    return quiet(World)
 
 
 class _NoCollector:

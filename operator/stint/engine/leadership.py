@@ -29,6 +29,8 @@ LEADER_ELECTION = "LeaderElection"
 PATIENCE = RENEW_DEADLINE / 2
 """Seconds for one try, so that a connection that hangs leaves time for another."""
 RELEASE_PATIENCE = 3.0
+ANY_VERSION = "0"
+"""A watch that begins with the Lease as it is: its own version may be too old for a watch."""
 
 
 class LeadershipLost(Exception):
@@ -179,8 +181,7 @@ class Leadership:
             silent = True
             try:
                 await self._look()
-                version = "0" if self._item is None else str(_version(self._item))
-                async for kind, item in self._client.watch(LEASES, namespace=self._namespace, name=NAME, version=version):
+                async for kind, item in self._client.watch(LEASES, namespace=self._namespace, name=NAME, version=ANY_VERSION):
                     silent = False
                     if kind != "BOOKMARK":
                         self._see(None if kind == "DELETED" else item)

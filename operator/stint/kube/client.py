@@ -105,7 +105,7 @@ class KubeClient:
             page = await self._json("GET", resource.path(namespace), params=params, accept=accept)
             if "items" not in page or "resourceVersion" not in page.get("metadata", {}):
                 raise Unreachable(f"the list of {resource.plural} is no list")
-            yield page["items"], page["metadata"]["resourceVersion"]
+            yield page["items"] or [], page["metadata"]["resourceVersion"]  # null, where metadata alone are asked for and there are none
             token = page["metadata"].get("continue", "")
             if not token:
                 return

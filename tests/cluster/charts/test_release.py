@@ -64,7 +64,8 @@ def test_finalizers_are_released_before_anything_is_deleted(rendered: list[Manif
 def test_everything_optional_can_be_switched_off(helm: Helm) -> None:
     bare = helm.template("stint", BARE)
     kinds = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in bare}
-    assert kinds == {(kind, "stint-controller") for kind in ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment")}
+    left = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Deployment")
+    assert kinds == {(kind, "stint-controller") for kind in left}
     assert json.loads(environment(bare)["STINT_NETWORK_POLICY"])["enabled"] is False
 
 

@@ -300,6 +300,8 @@ async def test_versions_are_read_from_metadata_alone_page_by_page(client: KubeCl
     assert [asked.query for asked in server.asked] == [
         {"limit": "500", "labelSelector": "x=y"}, {"limit": "500", "labelSelector": "x=y", "continue": "more"},
     ]  # fmt: skip
+    server.answer(document({"metadata": {"resourceVersion": "90"}, "items": None}))
+    assert await client.versions(PODS) == {}
     assert {asked.headers["Accept"] for asked in server.asked} == {"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
 
 
