@@ -30,7 +30,7 @@ Carried = Mapping[BudgetKey, list[dict[str, Any]]]
 
 
 class Accounting:
-    """Closed until `open` (or, later, the first budget): nothing is counted before everything has been listed."""
+    """Closed until `open` (or, later, the first budget): nothing is counted before everything has been listed and this is the leader."""
 
     def __init__(self, world: World, budgets: ObjectCache, queue: WorkQueue, desk: Desk, clock: Clock) -> None:
         self._world = world
@@ -38,12 +38,12 @@ class Accounting:
         self._queue = queue
         self.desk = desk
         self._clock = clock
-        self._filled = False
+        self._opened = False
 
     async def open(self) -> None:
-        """Everything has been listed: count it, if there are budgets."""
+        """This is the leader, and everything has been listed: count it, if there are budgets."""
         carried = await self._read_carried()
-        self._filled = True
+        self._opened = True
         if len(self._budgets):
             self._begin(carried)
 
@@ -51,7 +51,7 @@ class Accounting:
 
     def budget_changed(self, item: dict[str, Any]) -> None:
         """A budget was added or edited, or its status was written. Raises `Superseded`, which ends the process: another one is the leader now."""
-        if not self._filled:
+        if not self._opened:
             return
         if not self.desk.open:
             self._begin({})
@@ -129,12 +129,11 @@ class Accounting:
 
     async def _read_carried(self) -> Carried:
         found: dict[BudgetKey, list[dict[str, Any]]] = {}
-        for item in self._items():
-            for name in part_names(item):
-                part = await self._read_part(item["metadata"]["namespace"], name)
-                if part is not None:
-                    key, _, document = read_part(part)
-                    found.setdefault(key, []).append(document)
+        parts = [self._read_part(item["metadata"]["namespace"], name) for item in self._items() for name in part_names(item)]
+        for part in await asyncio.gather(*parts):
+            if part is not None:
+                key, _, document = read_part(part)
+                found.setdefault(key, []).append(document)
         return found
 
     async def _read_part(self, namespace: str, name: str) -> dict[str, Any] | None:

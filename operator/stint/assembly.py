@@ -2,10 +2,12 @@
 
 ::
 
-    Kopf: profiles, providers ──▶ changed() ──┐                             ┌──▶ act ──▶ API server
+    Kopf: profiles, providers ──▶ changed() ──┐                             ┌──▶ act ──▶ fence ──▶ API server
     informers: sessions       ──▶ changed() ──┼─▶ caches ─▶ queue ─▶ workers┤
                pods, policies ──▶ stores    ──┘     ▲                       └──▶ answers
                                                     └───────── feed() ◀───────────┘
+
+Everything left of the workers runs in every replica. Workers run where the Lease is held, and nothing passes the fence anywhere else.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import asyncio
 import gc
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -23,7 +26,9 @@ from stint.accounting import Accounting, budget_key
 from stint.budgets.kind import BUDGETS, Budgets
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
+from stint.engine.fence import FencedClient
 from stint.engine.keys import Key
+from stint.engine.leadership import Leadership
 from stint.engine.queue import WorkQueue
 from stint.engine.waiters import Waiters
 from stint.kube.client import KubeClient
@@ -37,6 +42,7 @@ from stint.sessions.expiry import SESSIONS
 from stint.sessions.kind import Sessions
 from stint.sessions.names import POD_SELECTOR, POLICY_SELECTOR
 from stint.sessions.observe import World
+from stint.sessions.observed import settled_attempt
 from stint.sessions.pod_store import PodStore
 from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
@@ -70,9 +76,12 @@ class Listing:
 class Assembly:
     """Everything that lives as long as the process."""
 
-    def __init__(self, settings: Settings, client: KubeClient | None = None, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, settings: Settings, client: KubeClient | None = None, clock: Clock = utc_now, leadership: Leadership | None = None
+    ) -> None:
         self.settings = settings
         self.client = client or KubeClient()
+        self.leadership = leadership or Leadership(self.client, settings.system_namespace, clock)
         self.queue = WorkQueue()
         self.waiters = Waiters()
         self.caches = {resource: ObjectCache(kind) for resource, kind in KINDS.items()}
@@ -96,9 +105,17 @@ class Assembly:
             Providers(providers, presence, settings),
             Budgets(budgets, desk.admissions),
         ]
-        self.controller = Controller(self.client, self.queue, self, kinds, clock)
+        self.controller = Controller(FencedClient(self.client, self.leadership.check), self.queue, self, kinds, clock)
         self.filled = False
-        self.health = Health(lambda: self.filled, lambda: len(self.queue) if self.filled else 0, lambda: self.controller.last_progress)
+        """Whether everything has been listed: from then on this replica may lead."""
+        self.acting = False
+        """Whether this replica leads and its workers run."""
+        self.health = Health(
+            ready=lambda: self.filled,
+            waiting=lambda: len(self.queue) if self.acting else 0,
+            last_progress=lambda: self.controller.last_progress,
+            overdue=lambda: self.leadership.overdue,
+        )
         self.stop_flag = asyncio.Event()
         self.failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -118,6 +135,8 @@ class Assembly:
                 self._gone(resource, key, before.uid)
             if resource == BUDGETS:
                 self.accounting.budget_changed(item)
+            elif resource == SESSIONS and not self.acting:  # the leader has settled it; a standby must not keep for ever what its pods said
+                self.pods.settled_up_to(meta["uid"], settled_attempt(item.get("status") or {}))
         self._wake(key)
 
     def vanished(self, resource: Resource, key: Key, uid: str) -> None:
@@ -170,7 +189,7 @@ class Assembly:
             self.queue.add(waiter)
 
     async def run(self) -> None:
-        """Fill the caches, then work until cancelled. Nothing is decided before everything has been listed."""
+        """Fill the caches, stand by, and lead until cancelled. Nothing is decided before everything has been listed, and nothing by a standby."""
         async with asyncio.TaskGroup() as group:
             for informer in self.informers:
                 group.create_task(self._inform(informer))
@@ -178,14 +197,28 @@ class Assembly:
                 await self._fill(resource)
             for informer in self.informers:
                 await informer.synced.wait()
-            await self.accounting.open()
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
-            self.controller.last_progress = time.monotonic()
-            log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
+            log.info("caches filled: %d sessions, %d pods", len(self.caches[SESSIONS]), len(self.pods))
             group.create_task(self._resync())
+            group.create_task(self.leadership.run())
+            await self.leadership.won.wait()
+            await self._catch_up()
+            await self.accounting.open()
+            gc.freeze()  # and so does the ledger
+            self.acting = True
+            self.controller.last_progress = time.monotonic()
+            log.info("caches are up to date; %d workers start", self.settings.workers)
             await self.controller.run(self.settings.workers)
+
+    async def _catch_up(self) -> None:
+        """What the former leader has done last may not have been told yet."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self.informers:
+                group.create_task(_insist(informer.catch_up, informer.resource))
+            for resource in WATCHED_BY_KOPF:
+                group.create_task(_insist(partial(list_all, self.client, resource, Listing(self, resource)), resource))
 
     async def _inform(self, informer: Informer) -> None:
         try:
@@ -204,17 +237,15 @@ class Assembly:
                     log.warning("listing %s again: %s", resource.plural, failure)
 
     async def _fill(self, resource: Resource) -> None:
-        """List everything of one kind; an API server that does not answer is waited for."""
-        while True:
+        """List everything of one kind for the first time."""
+
+        async def listed() -> None:
             try:
                 await list_all(self.client, resource, Listing(self, resource))
             except NotFound as missing:
                 raise _not_installed(resource) from missing
-            except (Unreachable, ApiError) as failure:
-                log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
-                await asyncio.sleep(FILL_RETRY)
-            else:
-                return
+
+        await _insist(listed, resource)
 
     def start(self) -> None:
         """Begin in the background; a failure ends the process, so that it starts anew."""
@@ -222,10 +253,11 @@ class Assembly:
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Cancel everything and wait for it: tasks left behind would delay the shutdown by five seconds."""
+        """Cancel everything and wait for it: tasks left behind would delay the shutdown by five seconds. Then another replica may lead."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self.leadership.release()
         self.queue.close()
         self.client.close()
 
@@ -234,6 +266,18 @@ class Assembly:
             self.failure = task.exception()
             log.critical("the controller failed; the process ends and starts anew", exc_info=self.failure)
         self.stop_flag.set()
+
+
+async def _insist(work: Callable[[], Awaitable[object]], resource: Resource) -> None:
+    """An API server that does not answer is waited for."""
+    while True:
+        try:
+            await work()
+        except (Unreachable, ApiError) as failure:
+            log.warning("listing %s: %s; trying again in %.0f s", resource.plural, failure, FILL_RETRY)
+            await asyncio.sleep(FILL_RETRY)
+        else:
+            return
 
 
 def _not_installed(resource: Resource) -> RuntimeError:

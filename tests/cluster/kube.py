@@ -28,6 +28,7 @@ KINDS = {
     "ResourceQuota": ("/api/v1", "resourcequotas"),
     "PersistentVolumeClaim": ("/api/v1", "persistentvolumeclaims"),
     "Deployment": ("/apis/apps/v1", "deployments"),
+    "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
 }
 CLUSTER_KINDS = {"Namespace": ("/api/v1", "namespaces"), "Node": ("/api/v1", "nodes")}

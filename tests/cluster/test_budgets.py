@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
-from cluster.bed import SYSTEM, Bed
+from cluster.bed import Bed
+from cluster.controllers import kill_leader
 from cluster.kube import Json
 from cluster.sessions import change, finished, over, phase, reason, script, session, talk, waiting
 from stint.engine.conditions import moment
@@ -27,11 +28,6 @@ def account(item: Json, limit: str) -> Json:
     return next((one for one in accounts[0]["limits"] if one["name"] == limit), {}) if accounts else {}
 
 
-def kill_controllers(bed: Bed) -> None:
-    for pod in bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller"):
-        bed.kube.delete("Pod", SYSTEM, pod["metadata"]["name"], grace=0)
-
-
 def most_at_once(pods: list[Json]) -> int:
     """How many of these pods, all ended, were there at the same time; each counts from its creation until its last container had ended."""
     changes = []
@@ -46,7 +42,7 @@ def most_at_once(pods: list[Json]) -> int:
     return most
 
 
-def test_two_hundred_sessions_keep_to_their_budget_though_the_controller_is_killed_three_times(bed: Bed, namespace: str) -> None:
+def test_two_hundred_sessions_keep_to_their_budget_though_the_leader_is_killed_three_times(bed: Bed, namespace: str) -> None:
     first = finished(bed, bed.kube.create(session(namespace, "first", PROMPT, podTemplate=SMALL)))
     cost = Decimal(first["status"]["usage"]["cost"])
     reserve = (cost * Decimal("1.5")).quantize(Decimal("0.0001"))
@@ -57,7 +53,7 @@ def test_two_hundred_sessions_keep_to_their_budget_though_the_controller_is_kill
         created = list(pool.map(lambda n: bed.kube.create(session(namespace, f"storm-{n}", PROMPT, podTemplate=SMALL)), range(CREATED)))
     for enough in KILLED_AFTER:
         assert len(bed.kube.each("AgentSession", namespace, over, enough + 1, 120)) > enough
-        kill_controllers(bed)
+        kill_leader(bed)
     settled = bed.kube.until(
         "RateBudget", namespace, "team",
         lambda item: item.get("status", {}).get("waiting") == CREATED - FIT and account(item, "busy").get("reserved") == "0", 180,
@@ -86,7 +82,7 @@ def test_what_a_deleted_session_used_stays_counted_also_for_the_next_controller(
     bed.kube.until("RateBudget", namespace, "team", lambda found: Decimal(account(found, "day").get("spent", "0")) > 0)
     bed.kube.delete("AgentSession", namespace, "spender")
     bed.kube.until("AgentSession", namespace, "spender", lambda _: False, gone=True)
-    kill_controllers(bed)
+    kill_leader(bed)
     bed.kube.create(session(namespace, "other", PROMPT, limits={"cost": "0.998"}))
     held = waiting(bed, {"metadata": {"namespace": namespace, "name": "other"}}, "BudgetFull")
     found = bed.kube.get("RateBudget", namespace, "team")

@@ -13,22 +13,11 @@ from pathlib import Path
 import pytest
 
 from cluster.bed import MOCK, ROOT, SYSTEM, Bed
+from cluster.controllers import REPLICAS, controllers, kill_leader, scale
 from cluster.killing_proxy import KillingProxy
-from cluster.kube import Json
 from cluster.provision.embedded import Embedded
 from cluster.sessions import assert_billed_what_was_served, change, durable, finished, over, script, session, talk
-
-
-def controllers(bed: Bed) -> list[Json]:
-    return bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller")
-
-
-def scale(bed: Bed, replicas: int) -> None:
-    bed.kube.patch("Deployment", SYSTEM, "stint-controller", {"spec": {"replicas": replicas}})
-    bed.kube.until("Deployment", SYSTEM, "stint-controller", lambda one: one["status"].get("readyReplicas", 0) == replicas)
-    if not replicas:
-        for pod in controllers(bed):
-            bed.kube.until("Pod", SYSTEM, pod["metadata"]["name"], lambda _: False, gone=True)
+from stint.engine.leadership import NAME
 
 
 def test_pods_that_finish_while_the_operator_is_down_are_settled_when_it_is_back(bed: Bed, namespace: str) -> None:
@@ -43,7 +32,7 @@ def test_pods_that_finish_while_the_operator_is_down_are_settled_when_it_is_back
             bed.kube.until("Pod", namespace, f"{name}-1", lambda pod: pod["status"]["phase"] == "Succeeded")
             assert not over(bed.kube.get("AgentSession", namespace, name))
     finally:
-        scale(bed, 1)
+        scale(bed, REPLICAS)
     for number, item in enumerate(items):
         done = finished(bed, item)
         assert done["status"]["result"]["text"] == f"answer {number}"
@@ -62,7 +51,7 @@ def test_a_pod_deleted_while_the_operator_is_down_is_billed_from_the_journal(bed
         bed.kube.delete("Pod", namespace, "gone-1")
         bed.kube.until("Pod", namespace, "gone-1", lambda _: False, gone=True)
     finally:
-        scale(bed, 1)
+        scale(bed, REPLICAS)
     bed.mock.open_gate(gate)
     done = finished(bed, item, 90)
     assert [one["outcome"] for one in done["status"]["history"]] == ["Disrupted", "Succeeded"]
@@ -90,9 +79,11 @@ def test_killed_controllers_leave_no_session_behind_and_start_none_twice(bed: Be
     items = []
     for number in range(12):
         items.append(bed.kube.create(session(namespace, f"storm-{number}", script({"text": f"answer {number}"}))))
-        if number % 3 == 0:
+        if number == 5:
             for pod in controllers(bed):
                 bed.kube.delete("Pod", SYSTEM, pod["metadata"]["name"], grace=0)
+        elif number in (2, 8):
+            kill_leader(bed)
     for number, item in enumerate(items):
         done = finished(bed, item, 120)
         assert done["status"]["result"]["text"] == f"answer {number}"
@@ -122,8 +113,9 @@ def test_killed_at_every_write_the_session_still_ends_right_and_once(bed: Bed, n
             while not ended.wait(0.5):
                 if over(bed.kube.get("AgentSession", namespace, "survivor")) or time.monotonic() > deadline:
                     proxy.operator.kill()
+            bed.kube.delete("Lease", SYSTEM, NAME)  # it was killed, and would be waited for
     finally:
-        scale(bed, 1)
+        scale(bed, REPLICAS)
         proxy.close()
         log.close()
     done = finished(bed, item, 30)

@@ -179,6 +179,11 @@ class Cluster:
             time.sleep(0.05)
         raise DevclusterError(f"{component} did not start again within {ENDS_WITHIN:.0f} s: see its log below {self.folder}.")
 
+    def kill_container(self, node: str, container: str) -> None:
+        """SIGKILL to the first process of a container, by the id that its pod shows."""
+        command = inspection.ctr_command(self.folder, self._record(), node)
+        subprocess.run([*command, "tasks", "kill", "--signal", "SIGKILL", container.removeprefix("containerd://")], check=True, capture_output=True)
+
     def kill_node(self, name: str) -> None:
         """A power loss: kubelet, containerd and every container of the node end at once, and nothing starts again."""
         record = self._record()

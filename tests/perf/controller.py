@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -26,8 +27,10 @@ ENDS_WITHIN = 40.0
 class Controller:
     """One controller process. Use it as a context manager; ``started`` is when it was spawned."""
 
-    def __init__(self, cluster: Cluster, folder: Path, profile: Path | None = None) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, profile: Path | None = None, port: int = PORT) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._cluster = cluster
+        self._port = port
         self._folder = folder
         self._profile = profile
         self._log = (folder / "controller.log").open("ab")
@@ -70,13 +73,13 @@ class Controller:
     def start(self) -> None:
         """Spawn it; it is not ready yet."""
         command = self._cluster.command([sys.executable, "-m", "perf.launch", *([str(self._profile)] if self._profile else [])])
-        environment = self._cluster.environment({"KUBECONFIG": str(self._kubeconfig()), "STINT_SYSTEM_NAMESPACE": SYSTEM, "STINT_PORT": str(PORT)})
+        environment = self._cluster.environment({"KUBECONFIG": str(self._kubeconfig()), "STINT_SYSTEM_NAMESPACE": SYSTEM, "STINT_PORT": str(self._port)})
         self.started = time.monotonic()
         self._process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log, cwd=ROOT)
 
     def wait_ready(self) -> None:
-        """Until its caches are filled and its workers run."""
-        probe = ["curl", "--silent", "--fail", "--output", "/dev/null", f"http://127.0.0.1:{PORT}/readyz"]
+        """Until its caches are filled: it leads, or stands by."""
+        probe = ["curl", "--silent", "--fail", "--output", "/dev/null", f"http://127.0.0.1:{self._port}/readyz"]
         deadline = time.monotonic() + READY_WITHIN
         while self._cluster.exec(probe).returncode != 0:
             assert self._process is not None
@@ -94,6 +97,10 @@ class Controller:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it this, and do not wait for what becomes of it."""
+        os.kill(self.pid, number)
 
     def log_tail(self) -> str:
         return (self._folder / "controller.log").read_text(errors="replace")[-3000:]

@@ -19,11 +19,11 @@ from simulation.pod_status import Json, stamp
 from simulation.structural import defaulted, problems, pruned, schema_of
 from stint.api.crd import KINDS
 from stint.kube.errors import ApiError, from_status
-from stint.kube.resources import CLAIMS, CONFIG_MAPS, EVENTS, NAMESPACES, NETWORK_POLICIES, PODS, SECRETS, Resource
+from stint.kube.resources import CLAIMS, CONFIG_MAPS, EVENTS, LEASES, NAMESPACES, NETWORK_POLICIES, PODS, SECRETS, Resource
 
 OURS = {kind.plural: Resource("stint.dev", "v1alpha1", kind.plural) for kind in KINDS}
 SESSIONS, PROFILES, PROVIDERS, BUDGETS = (OURS[plural] for plural in ("agentsessions", "agentprofiles", "modelproviders", "ratebudgets"))
-RESOURCES = {resource.plural: resource for resource in (PODS, EVENTS, SECRETS, CONFIG_MAPS, CLAIMS, NAMESPACES, NETWORK_POLICIES, *OURS.values())}
+RESOURCES = {resource.plural: resource for resource in (PODS, EVENTS, SECRETS, CONFIG_MAPS, CLAIMS, NAMESPACES, NETWORK_POLICIES, LEASES, *OURS.values())}
 DEFAULT_GRACE = 30
 IMMEDIATE = 0
 
@@ -114,6 +114,14 @@ class Api:
         if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
             self.remove(resource, namespace, name)
         return answer
+
+    def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
+        """The whole object, as a PUT writes it."""
+        old = self._find(resource, namespace, name)
+        new = _through_the_wire(body)
+        self._check_preconditions(old, new)
+        new["metadata"] |= {key: old["metadata"][key] for key in ("uid", "creationTimestamp", "resourceVersion")}
+        return self._changed("replace", resource, old, new)
 
     def write_status(self, resource: Resource, namespace: str, name: str, *, version: str, uid: str, status: Json) -> Json:
         """A JSON patch of the status subresource: everything else stays as it is."""

@@ -40,6 +40,9 @@ class SimulatedClient(KubeClient):
         self.writes = 0
         """How many requests were made that change something, refused ones included."""
         self.streams: dict[str, Stream] = {}
+        self.through = asyncio.Event()
+        """Cleared: requests are on their way, and arrive when it is set."""
+        self.through.set()
 
     # Reading
 
@@ -55,7 +58,13 @@ class SimulatedClient(KubeClient):
         for start in range(0, len(items) or 1, chunk):
             yield items[start : start + chunk], str(version)
 
-    async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[tuple[str, Json]]:
+    async def versions(self, resource: Resource, *, selector: str = "") -> dict[str, int]:
+        await self._reach()
+        return {item["metadata"]["uid"]: int(item["metadata"]["resourceVersion"]) for item in self._api.listing(resource, None, selector)[0]}
+
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[tuple[str, Json]]:
         await self._reach()
         stream = self.streams[resource.plural] = Stream(self._api, resource, selector, int(version))
         async for change in stream:
@@ -76,6 +85,9 @@ class SimulatedClient(KubeClient):
 
     async def patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         return await self._write(lambda: self._api.patch(resource, namespace, name, body))
+
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
+        return await self._write(lambda: self._api.replace(resource, namespace, name, body))
 
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> Json:
         return await self._write(lambda: self._api.delete(resource, namespace, name, uid=uid, grace_seconds=grace_seconds))
@@ -111,6 +123,7 @@ class SimulatedClient(KubeClient):
 
     async def _reach(self) -> None:
         await asyncio.sleep(0)  # every request gives others a turn
+        await self.through.wait()
         await self._let_happen()
         if self.down:
             raise Unreachable("connection refused")

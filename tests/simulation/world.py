@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
@@ -16,6 +16,7 @@ from simulation.api import BUDGETS, SESSIONS, Api, Change, Write
 from simulation.client import Crash, SimulatedClient
 from simulation.cluster import Cluster
 from simulation.pod_status import Json
+from simulation.unopposed import Unopposed
 from simulation.virtual_time import VirtualLoop
 from stint.assembly import WATCHED_BY_KOPF, Assembly
 from stint.engine.keys import Key
@@ -52,7 +53,7 @@ class World:
 
     def _boot(self) -> None:
         self.client = SimulatedClient(self.api)
-        self.assembly = Assembly(SETTINGS, client=self.client, clock=self.loop.clock)
+        self.assembly = Assembly(SETTINGS, client=self.client, clock=self.loop.clock, leadership=Unopposed())
         self._positions = {resource.plural: len(self.api.changes[resource.plural]) for resource in WATCHED_BY_KOPF}
         self._process = self.loop.create_task(self.assembly.run())
         self.loop.run(self._settle())
@@ -209,20 +210,28 @@ class World:
         return self.api.get(SESSIONS, NAMESPACE, name)
 
 
+W = TypeVar("W", bound=World)
+
+
 @contextmanager
-def quiet_world() -> Iterator[World]:
-    """A world whose controller neither logs nor collects garbage (a thousand starts in one process would be spent on that)."""
+def quiet(make: Callable[[], W]) -> Iterator[W]:
+    """A world whose controllers neither log nor collect garbage (a thousand starts in one process would be spent on that)."""
     patch = pytest.MonkeyPatch()
     patch.setattr(stint.assembly, "gc", _NoCollector())
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
-    world = World()
+    world = make()
     try:
         yield world
     finally:
         world.close()
         logging.disable(level)
         patch.undo()
+
+
+def quiet_world() -> AbstractContextManager[World]:
+    """With one controller, which leads."""
+    return quiet(World)
 
 
 class _NoCollector:

@@ -42,7 +42,12 @@ class SmallCluster(KubeClient):
             raise self.trouble[resource.plural].pop(0)
         yield list(self.items[resource.plural]), str(self.version)
 
-    async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[tuple[str, Json]]:
+    async def versions(self, resource: Resource, *, selector: str = "") -> dict[str, int]:
+        return {item["metadata"]["uid"]: int(item["metadata"]["resourceVersion"]) for item in self.items[resource.plural]}
+
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[tuple[str, Json]]:
         while True:
             event = await self.events[resource.plural].get()
             if isinstance(event, Exception):

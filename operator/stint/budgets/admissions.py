@@ -21,6 +21,7 @@ from stint.budgets.budget import Budget, BudgetKey
 from stint.budgets.carry import part_of
 from stint.budgets.commits import Attempt, Commit, Commits, left_over, next_epoch, read_commits
 from stint.budgets.facts import Running, Session
+from stint.budgets.joining import Joining
 from stint.budgets.ledger import Ledger
 from stint.budgets.line import Waiter
 from stint.budgets.published import published
@@ -46,12 +47,7 @@ class Admissions:
         self._queue = Queue(self.ledger)
         self._commits = Commits()
         self._epoch = 0
-        self._joining: set[BudgetKey] = set()
-        """Budgets that do not hold our epoch yet, at the beginning; nothing is decided until all do."""
-        self._found: dict[BudgetKey, tuple[Commit, ...]] = {}
-        """What former leaders have left."""
-        self._kept_out: dict[str, None] = {}
-        """Sessions that asked meanwhile."""
+        self._joining = Joining()
         self._without_pod: dict[str, Attempt] = {}
         """Admitted attempts whose pods nobody has seen yet, by session."""
         self._granted: dict[Attempt, Verdict] = {}
@@ -71,10 +67,9 @@ class Admissions:
 
     def begin(self, statuses: Mapping[BudgetKey, Mapping[str, Any]]) -> None:
         """The budgets that there are when this leader begins, with their status. Call it after `put_budget` for each."""
-        self._joining = set(statuses)
-        self._found = {key: read_commits(status) for key, status in statuses.items()}
-        for key, found in self._found.items():
-            self._commits.inherit(key, found)
+        self._joining.begin(statuses)
+        for key, left in self._joining.left.items():
+            self._commits.inherit(key, left)
             self._changed(key)
 
     def put_budget(self, budget: Budget, now: datetime, status: Mapping[str, Any], carried: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -92,7 +87,7 @@ class Admissions:
         for uid, parts in self._carrying.items():
             self._written(uid, {part for part in parts if part[0] == key})
         self._complete(self._commits.remove_budget(key))
-        self._found.pop(key, None)
+        self._joining.removed(key)
         self._joined(key, now)
         self._go_on(now)
 
@@ -104,6 +99,8 @@ class Admissions:
         if epoch == self._epoch:
             self._joined(key, now)
             self._complete(self._commits.stands(key, read_commits(status)))
+        elif (left := self._joining.seen(key, status)) is not None:
+            self._commits.inherit(key, left)
 
     def committed(self, key: BudgetKey) -> dict[str, Any]:
         """The part of a budget's status that decides: our epoch, and all that may be committed now. If it does not get to the cluster, the next one
@@ -120,7 +117,7 @@ class Admissions:
 
     def urgent(self, key: BudgetKey) -> bool:
         """Whether somebody waits for the next write of this budget's status."""
-        return key in self._joining or self._commits.waits(key)
+        return key in self._joining.missing or self._commits.waits(key)
 
     def crowded(self, key: BudgetKey) -> bool:
         """Whether others stand in line for a budget; not while a leader begins, whom everybody waits for."""
@@ -196,8 +193,8 @@ class Admissions:
         """May this attempt start? The session has been observed. None: not now, and not for want of room; its session is woken when that is over."""
         uid = waiter.uid
         accounts = self.ledger.accounts_of(uid)
-        if self._joining and accounts:
-            self._kept_out[uid] = None
+        if accounts and not self._joining.over:
+            self._joining.keep_out(uid)
             return None
         running = self.ledger.running(uid)
         if running is not None and running.attempt == waiter.attempt:
@@ -219,7 +216,7 @@ class Admissions:
 
     def withdraw(self, uid: str, now: datetime) -> None:
         """The session is not to start now: it leaves the queue, and an admission without a pod is taken back."""
-        self._kept_out.pop(uid, None)
+        self._joining.withdraw(uid)
         self._waiting.pop(uid, None)
         admitted = self._without_pod.get(uid)
         if admitted is None and uid not in self._queue:
@@ -246,7 +243,7 @@ class Admissions:
         """Decide what can be decided, and tell whom it concerns."""
         for key in dict.fromkeys(account.budget.key for account in self.ledger.touched):
             self._changed(key)
-        if self._joining:
+        if not self._joining.over:
             self.ledger.touched.clear()  # nobody stands in line yet; said again at every look, it would have the budget looked at for ever
             return
         for decision in self._queue.pump(now):
@@ -285,15 +282,12 @@ class Admissions:
 
     def _joined(self, key: BudgetKey, now: datetime) -> None:
         """A budget holds our epoch. When all do, no other leader can decide anything any more, and what they left can be carried out."""
-        if key not in self._joining:
+        if not self._joining.joined(key):
             return
-        self._joining.discard(key)
-        if self._joining:
-            return
-        rest = left_over(self._found, self._next_attempt, lambda uid: {account.budget.key for account in self.ledger.accounts_of(uid)})
-        for key in self._found:
+        left = self._joining.left
+        rest = left_over(left, self._next_attempt, lambda uid: {account.budget.key for account in self.ledger.accounts_of(uid)})
+        for key in left:
             self._changed(key)
-        self._found = {}
         for commit in rest.drop:
             self._commits.drop(commit.attempt)
         for commit in rest.carry_out:
@@ -302,9 +296,8 @@ class Admissions:
             self.ledger.observe(replace(known, running=Running(number, now, commit.request)), now)
             self._without_pod[uid] = commit.attempt
             self._wake(uid)
-        for uid in self._kept_out:
+        for uid in self._joining.end():
             self._wake(uid)
-        self._kept_out.clear()
         self._go_on(now)
 
     def _to_write(self, parts: Iterable[Part]) -> None:

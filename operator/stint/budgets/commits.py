@@ -82,8 +82,8 @@ class Commits:
         return False
 
     def inherit(self, key: BudgetKey, commits: Iterable[Commit]) -> None:
-        """What a budget lists already when this leader begins."""
-        self._page(key).listed.update((commit.attempt, commit) for commit in commits)
+        """What a budget lists before this leader has written it."""
+        self._page(key).listed = {commit.attempt: commit for commit in commits}
 
     def next_batch(self, key: BudgetKey) -> tuple[Commit, ...] | None:
         """The whole list to write now; None if there is nothing new, no space for more, or a write under way."""

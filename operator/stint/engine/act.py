@@ -7,17 +7,33 @@ our object as its controller. Every answer is fed back into the caches before th
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from stint.engine.conditions import timestamp
-from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, Create, Delete, EventRecord, Plan, Refusal
-from stint.kube.client import KubeClient
+from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, Create, Delete, EventRecord, Manifest, Plan, Refusal
 from stint.kube.errors import ApiError, Conflict, NotFound, Refused
 from stint.kube.resources import EVENTS, Resource
 
 log = logging.getLogger(__name__)
+
+
+class Client(Protocol):
+    """What is needed of a client to carry a plan out: `KubeClient`, or the one of whoever leads."""
+
+    async def get(self, resource: Resource, namespace: str, name: str) -> Manifest: ...
+
+    async def create(self, resource: Resource, namespace: str, body: Manifest) -> Manifest: ...
+
+    async def write_status(self, resource: Resource, namespace: str, name: str, *, version: str, uid: str, status: Mapping[str, Any]) -> Manifest: ...
+
+    async def patch(self, resource: Resource, namespace: str, name: str, body: Manifest) -> Manifest: ...
+
+    async def delete(
+        self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None
+    ) -> Manifest: ...
 
 
 class Memory(Protocol):
@@ -52,7 +68,7 @@ class Target:
         return meta
 
 
-async def act(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> Refusal | None:
+async def act(client: Client, plan: Plan, target: Target, memory: Memory) -> Refusal | None:
     """Do everything in the plan. Returns why the API server would not have one of our objects, if so.
 
     Raises `Conflict` when the status has changed meanwhile (look again), `ObjectGone`, and `Unreachable` and `ApiError` as the client does.
@@ -70,11 +86,11 @@ async def act(client: KubeClient, plan: Plan, target: Target, memory: Memory) ->
         if refusal is not None:
             break
     for event in plan.events:
-        await _post_event(client, event, target)
+        await post_event(client, event, target)
     return refusal
 
 
-async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> None:
+async def _write_status(client: Client, plan: Plan, target: Target, memory: Memory) -> None:
     if plan.status is None or plan.status == (target.item.get("status") or {}):
         return
     meta = target.meta
@@ -89,7 +105,7 @@ async def _write_status(client: KubeClient, plan: Plan, target: Target, memory: 
     memory.feed(target.resource, written)
 
 
-async def _write_finalizers(client: KubeClient, plan: Plan, target: Target, memory: Memory) -> None:
+async def _write_finalizers(client: Client, plan: Plan, target: Target, memory: Memory) -> None:
     meta = target.meta
     if plan.finalizers is None or list(plan.finalizers) == (meta.get("finalizers") or []):
         return
@@ -104,7 +120,7 @@ async def _write_finalizers(client: KubeClient, plan: Plan, target: Target, memo
         memory.feed(target.resource, written)
 
 
-async def _delete(client: KubeClient, deletion: Delete, memory: Memory) -> None:
+async def _delete(client: Client, deletion: Delete, memory: Memory) -> None:
     try:
         await client.delete(deletion.resource, deletion.namespace, deletion.name, uid=deletion.uid, grace_seconds=deletion.grace_seconds)
     except NotFound:
@@ -114,15 +130,14 @@ async def _delete(client: KubeClient, deletion: Delete, memory: Memory) -> None:
         log.info("%s %s/%s is another object by now; left alone", deletion.resource.plural, deletion.namespace, deletion.name)
 
 
-async def _create(client: KubeClient, creation: Create, target: Target, memory: Memory) -> Refusal | None:
+async def _create(client: Client, creation: Create, target: Target, memory: Memory) -> Refusal | None:
     manifest = creation.manifest
     meta = manifest["metadata"]
     try:
         created = await client.create(creation.resource, meta["namespace"], manifest)
     except Conflict:
         if creation.shared:
-            content = {name: value for name, value in manifest.items() if name not in ("apiVersion", "kind", "metadata")}
-            memory.feed(creation.resource, await client.patch(creation.resource, meta["namespace"], meta["name"], content))
+            memory.feed(creation.resource, await _bring_up_to_date(client, creation))
             return None
         return await _adopt(client, creation, target, memory)
     except NotFound as gone:  # the namespace is not there any more
@@ -135,7 +150,18 @@ async def _create(client: KubeClient, creation: Create, target: Target, memory: 
     return None
 
 
-async def _adopt(client: KubeClient, creation: Create, target: Target, memory: Memory) -> Refusal | None:
+async def _bring_up_to_date(client: Client, creation: Create) -> Manifest:
+    """Give an object that is there the content it should have. Raises `Conflict` when somebody else writes it meanwhile: the request of a former
+    leader may come late, and must not put back what that one knew."""
+    manifest, name = creation.manifest, creation.manifest["metadata"]["name"]
+    namespace = manifest["metadata"]["namespace"]
+    there = await client.get(creation.resource, namespace, name)
+    content = {key: value for key, value in manifest.items() if key not in ("apiVersion", "kind", "metadata")}
+    version = {"metadata": {"resourceVersion": there["metadata"]["resourceVersion"]}}
+    return await client.patch(creation.resource, namespace, name, version | content)
+
+
+async def _adopt(client: Client, creation: Create, target: Target, memory: Memory) -> Refusal | None:
     """An object of this name is there: ours from before a crash, or somebody else's."""
     meta = creation.manifest["metadata"]
     there = await client.get(creation.resource, meta["namespace"], meta["name"])
@@ -155,7 +181,7 @@ def owners(item: dict[str, Any]) -> set[str]:
     return uids | {remembered} if remembered else uids
 
 
-async def _post_event(client: KubeClient, event: EventRecord, target: Target) -> None:
+async def post_event(client: Client, event: EventRecord, target: Target) -> None:
     """Events are news, not state: one that cannot be written is not worth a second try."""
     meta = target.meta
     now = timestamp(datetime.now(UTC))

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from stint.engine.act import Memory, ObjectGone, Target, act
+from stint.engine.act import Client, Memory, ObjectGone, Target, act
 from stint.engine.keys import Key
+from stint.engine.leadership import LeadershipLost
 from stint.engine.plan import Plan, Refusal
 from stint.engine.queue import WorkQueue
-from stint.kube.client import KubeClient
 from stint.kube.errors import ApiError, Conflict, Unreachable
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Kind(Protocol):
 class Controller:
     """Runs the plans of all kinds with a fixed number of workers."""
 
-    def __init__(self, client: KubeClient, queue: WorkQueue, memory: Memory, kinds: list[Kind], clock: Clock = utc_now) -> None:
+    def __init__(self, client: Client, queue: WorkQueue, memory: Memory, kinds: list[Kind], clock: Clock = utc_now) -> None:
         self._client = client
         self._queue = queue
         self._memory = memory
@@ -77,7 +77,7 @@ class Controller:
                 self.last_progress = time.monotonic()
 
     async def reconcile(self, key: Key) -> None:
-        """One pass for one object; a failure schedules the next one and touches no other object."""
+        """One pass for one object; a failure schedules the next one and touches no other object. Raises `LeadershipLost`."""
         try:
             await self._pass(key)
         except ObjectGone as gone:
@@ -88,6 +88,8 @@ class Controller:
             self._queue.failed(key)
         except (Unreachable, ApiError) as failure:
             log.warning("%s: %s; next try in %.1f s", key, failure, self._queue.failed(key))
+        except LeadershipLost:
+            raise
         except Exception:
             log.exception("%s: a bug in the plan; next try in %.1f s", key, self._queue.failed(key))
         else:

@@ -20,7 +20,8 @@ from stint.kube.resources import PODS, Resource
 
 Json = dict[str, Any]
 Body = Json | list[Json] | None
-MERGE_PATCH, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
+JSON, MERGE_PATCH, JSON_PATCH = "application/json", "application/merge-patch+json", "application/json-patch+json"
+ONLY_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 REQUEST_TIMEOUT = 30.0  # seconds
 SILENT_AT_MOST = 70.0
 """Seconds. A watch that stays silent for longer (bookmarks come every minute) is taken for dead."""
@@ -68,6 +69,10 @@ class KubeClient:
     async def patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         return await self._json("PATCH", resource.path(namespace, name), body, content_type=MERGE_PATCH)
 
+    async def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
+        """Write the whole object, if it is still at the version that stands in ``body``; else `Conflict`."""
+        return await self._json("PUT", resource.path(namespace, name), body)
+
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> Json:
         """Delete an object, only if it still has this uid; pods get ``grace_seconds``. The collector removes what it owns."""
         body: Json = {"propagationPolicy": "Background"}
@@ -81,26 +86,44 @@ class KubeClient:
         self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 100
     ) -> AsyncIterator[tuple[list[Json], str]]:
         """Pages of a collection: (items, resourceVersion of the list)."""
+        async for page in self._pages(resource, namespace, selector, chunk):
+            yield page
+
+    async def versions(self, resource: Resource, *, selector: str = "") -> dict[str, int]:
+        """The version of every object, by uid: as the API server has them now, and no older. Only metadata are sent."""
+        found: dict[str, int] = {}
+        async for items, _ in self._pages(resource, None, selector, 500, accept=ONLY_METADATA):
+            found |= {item["metadata"]["uid"]: int(item["metadata"]["resourceVersion"]) for item in items}
+        return found
+
+    async def _pages(
+        self, resource: Resource, namespace: str | None, selector: str, chunk: int, accept: str = JSON
+    ) -> AsyncIterator[tuple[list[Json], str]]:
         token = ""
         while True:
             params = {"limit": str(chunk), **({"labelSelector": selector} if selector else {}), **({"continue": token} if token else {})}
-            page = await self._json("GET", resource.path(namespace), params=params)
+            page = await self._json("GET", resource.path(namespace), params=params, accept=accept)
             if "items" not in page or "resourceVersion" not in page.get("metadata", {}):
                 raise Unreachable(f"the list of {resource.plural} is no list")
-            yield page["items"], page["metadata"]["resourceVersion"]
+            yield page["items"] or [], page["metadata"]["resourceVersion"]  # null, where metadata alone are asked for and there are none
             token = page["metadata"].get("continue", "")
             if not token:
                 return
 
-    async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[tuple[str, Json]]:
-        """Events after ``version``: (type, object). Ends when the server closes the stream; raises `Expired` to list anew."""
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[tuple[str, Json]]:
+        """Events after ``version``, of all objects or of one: (type, object). Ends when the server closes the stream. Raises `Expired`: list anew."""
         params = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, "timeoutSeconds": "290"}
         if selector:
             params["labelSelector"] = selector
+        if name:
+            params["fieldSelector"] = f"metadata.name={name}"
+        path = resource.path(namespace)
         try:
-            async with (await self._signed_in()).stream(_target(resource.path(), params), REQUEST_TIMEOUT) as (code, connection):
+            async with (await self._signed_in()).stream(_target(path, params), REQUEST_TIMEOUT) as (code, connection):
                 if code >= 400:
-                    _refuse("GET", resource.path(), Answer(code, b"".join([part async for part in _parts(connection)])))
+                    _refuse("GET", path, Answer(code, b"".join([part async for part in _parts(connection)])))
                 async for line in _lines(connection):
                     event = orjson.loads(line)
                     item = event.get("object") if isinstance(event, dict) else None
@@ -118,9 +141,9 @@ class KubeClient:
         return (await self._ask("GET", PODS.path(namespace, pod, "log"), params=params)).body.decode(errors="replace")
 
     async def _json(
-        self, method: str, path: str, body: Body = None, *, params: Mapping[str, str] | None = None, content_type: str = "application/json"
+        self, method: str, path: str, body: Body = None, *, params: Mapping[str, str] | None = None, content_type: str = JSON, accept: str = JSON
     ) -> Json:
-        answer = await self._ask(method, path, body, params=params, content_type=content_type)
+        answer = await self._ask(method, path, body, params=params, content_type=content_type, accept=accept)
         try:
             parsed = orjson.loads(answer.body)
         except orjson.JSONDecodeError as broken:
@@ -130,11 +153,12 @@ class KubeClient:
         return parsed
 
     async def _ask(
-        self, method: str, path: str, body: Body = None, *, params: Mapping[str, str] | None = None, content_type: str = "application/json"
+        self, method: str, path: str, body: Body = None, *, params: Mapping[str, str] | None = None, content_type: str = JSON, accept: str = JSON
     ) -> Answer:
         pool = await self._signed_in()
+        data = None if body is None else orjson.dumps(body)
         try:
-            answer = await pool.ask(method, _target(path, params), None if body is None else orjson.dumps(body), content_type, REQUEST_TIMEOUT)
+            answer = await pool.ask(method, _target(path, params), data, content_type, REQUEST_TIMEOUT, accept)
         except OSError as broken:
             raise Unreachable(f"{method} {path}: {broken!r}") from broken
         if answer.status >= 400:

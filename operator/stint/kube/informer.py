@@ -22,6 +22,7 @@ from stint.kube.resources import Resource
 log = logging.getLogger(__name__)
 
 MAX_BACKOFF = 15.0  # seconds
+CATCH_UP_PATIENCE = 1.0  # seconds
 
 
 class Listener(Protocol):
@@ -43,6 +44,11 @@ class Informer:
         self._selector = selector
         self._listener = listener
         self.synced = asyncio.Event()
+        self._told = asyncio.Event()
+        self._version = 0
+        """What has happened up to here was told."""
+        self._there: set[str] = set()
+        """Uids of all objects that were told of, but not of their end."""
 
     async def run(self) -> None:
         """List and watch until cancelled. Raises `NotFound` if the API server does not know the resource when it is first listed."""
@@ -50,7 +56,7 @@ class Informer:
         while True:
             try:
                 if not version:
-                    version = await list_all(self._client, self.resource, self._listener, self._selector)
+                    version = await list_all(self._client, self.resource, self, self._selector)
                     self.synced.set()
                 silent = True
                 async for kind, item in self._client.watch(self.resource, selector=self._selector, version=version):
@@ -58,7 +64,9 @@ class Informer:
                     if not version:
                         raise Unreachable("an event without a version")
                     if kind != "BOOKMARK":
-                        self._listener.take(item, gone=kind == "DELETED")
+                        self.take(item, gone=kind == "DELETED")
+                    self._version = int(version)
+                    self._told.set()
                     silent, backoff = False, 0.0
                 if not silent:
                     continue
@@ -76,6 +84,35 @@ class Informer:
                 log.warning("watching %s: %s", self.resource.plural, failure)
             backoff = min(MAX_BACKOFF, backoff * 2 or 0.5)
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def catch_up(self) -> None:
+        """Return when everything was told that had happened before this was called: a watch may lag. Raises `Unreachable` and `ApiError`."""
+        before = set(self._there)
+        versions = await self._client.versions(self.resource, selector=self._selector)
+        newest, ended = max(versions.values(), default=0), before - versions.keys()
+        try:
+            async with asyncio.timeout(CATCH_UP_PATIENCE):
+                while self._version < newest or not ended.isdisjoint(self._there):
+                    self._told.clear()
+                    await self._told.wait()
+        except TimeoutError:
+            log.warning("the watch on %s lags behind: listing anew", self.resource.plural)
+            await list_all(self._client, self.resource, self, self._selector)
+
+    def take(self, item: dict[str, Any], gone: bool = False) -> None:
+        """Pass it on."""
+        uid = item["metadata"]["uid"]
+        if gone:
+            self._there.discard(uid)
+        else:
+            self._there.add(uid)
+        self._listener.take(item, gone=gone)
+
+    def listed(self, uids: set[str], version: int) -> None:
+        """Pass it on."""
+        self._there, self._version = set(uids), version
+        self._told.set()
+        self._listener.listed(uids, version)
 
 
 async def list_all(client: KubeClient, resource: Resource, listener: Listener, selector: str = "") -> str:

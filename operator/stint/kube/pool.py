@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from stint.kube.connection import Answer, Connection
 
+JSON = "application/json"
 CONNECT_TIMEOUT = 10.0  # seconds
 IDLE_AT_MOST = 60.0
 """Seconds. Load balancers forget connections that are silent for longer, without telling."""
@@ -33,7 +34,7 @@ class Pool:
         self._secure = url.scheme == "https"
         self._host, self._port = url.hostname or "", url.port or (443 if self._secure else 80)
         self._prefix = url.path.rstrip("/")
-        self._fixed = f"Host: {url.netloc}\r\nUser-Agent: stint\r\nAccept: application/json\r\n"
+        self._fixed = f"Host: {url.netloc}\r\nUser-Agent: stint\r\n"
         self._tls = tls if self._secure else None
         self._headers = headers
         self._proxy = urlsplit(proxy) if proxy else None
@@ -41,12 +42,12 @@ class Pool:
         self._idle: list[Connection] = []
         self.closed = False
 
-    async def ask(self, method: str, target: str, body: bytes | None, content_type: str, timeout: float) -> Answer:
+    async def ask(self, method: str, target: str, body: bytes | None, content_type: str, timeout: float, accept: str = JSON) -> Answer:
         """A request and its whole answer, within ``timeout`` seconds once a connection is free."""
         async with self._room:
             connection = await self._connection()
             try:
-                return await connection.ask(self._request(method, target, body, content_type), timeout)
+                return await connection.ask(self._request(method, target, body, content_type, accept), timeout)
             finally:
                 self._give_back(connection)
 
@@ -67,8 +68,8 @@ class Pool:
             connection.close()
         self._idle.clear()
 
-    def _request(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
-        head = f"{method} {self._prefix}{target} HTTP/1.1\r\n{self._fixed}{self._headers()}"
+    def _request(self, method: str, target: str, body: bytes | None, content_type: str, accept: str = JSON) -> bytes:
+        head = f"{method} {self._prefix}{target} HTTP/1.1\r\n{self._fixed}Accept: {accept}\r\n{self._headers()}"
         if body is None:
             return f"{head}\r\n".encode()
         return f"{head}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body

@@ -73,9 +73,7 @@ def in_caches(world: World, key: Key, now: datetime, refusal: Refusal | None = N
         now=now, namespace=key.namespace, name=key.name, uid=meta["uid"], generation=meta.get("generation", 0), item=item,
         settings=world.settings, pods=pods, refusal=refusal,
     )  # fmt: skip
-    for pod in pods:
-        if pod.attempt <= seen.settled:
-            world.pods.settled(pod)
+    world.pods.settled_up_to(seen.uid, seen.settled)
     return replace(seen, **_around(world, seen, item.get("spec") or {}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -89,9 +90,7 @@ class Observed:
 
     @cached_property
     def settled(self) -> int:
-        """Number of the last attempt whose end is in the status, 0 for none."""
-        history = self.status.get("history") or []
-        return int(history[-1]["attempt"]) if history else 0
+        return settled_attempt(self.status)
 
     @cached_property
     def pod(self) -> PodFacts | None:
@@ -160,3 +159,9 @@ class Observed:
 
 
 Hold = Waiting | Stalled
+
+
+def settled_attempt(status: Mapping[str, Any]) -> int:
+    """Number of the last attempt whose end is in the status, 0 for none."""
+    history = status.get("history") or []
+    return int(history[-1]["attempt"]) if history else 0

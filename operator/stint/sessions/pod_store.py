@@ -61,6 +61,12 @@ class PodStore:
         """The pods of a session, the gone but unsettled included, by attempt."""
         return sorted((self._pods[uid] for uid in self._by_session.get(session_uid, ())), key=lambda pod: pod.attempt)
 
+    def settled_up_to(self, session_uid: str, attempt: int) -> None:
+        """The attempts of a session up to this one are in its status."""
+        for pod in self.of(session_uid):
+            if pod.attempt <= attempt:
+                self.settled(pod)
+
     def settled(self, pod: PodFacts) -> None:
         """Its attempt is in the status: what it said is not needed any more."""
         if pod.gone:

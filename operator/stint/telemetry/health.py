@@ -1,4 +1,8 @@
-"""Probes that mean something: alive is that workers make progress, ready is that all caches are filled."""
+"""Probes that mean something.
+
+Ready is that all caches are filled: a standby that could lead at once is ready. Alive is that the event loop answers; and for the leader, that its
+workers make progress and that it renews its Lease.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,18 @@ STUCK_AFTER = 120.0
 class Health:
     """Answers ``/healthz`` and ``/readyz``."""
 
-    def __init__(self, ready: Callable[[], bool], waiting: Callable[[], int], last_progress: Callable[[], float]) -> None:
+    def __init__(
+        self, ready: Callable[[], bool], waiting: Callable[[], int], last_progress: Callable[[], float], overdue: Callable[[], bool]
+    ) -> None:
+        """``waiting``: how many objects wait for workers that run; ``overdue``: whether this was the leader, and should have ended."""
         self._ready = ready
+        self._overdue = overdue
         self._waiting = waiting
         self._last_progress = last_progress
 
     async def healthz(self, _: web.Request) -> web.Response:
+        if self._overdue():
+            return web.Response(status=500, text="the Lease was not renewed in time\n")
         idle = time.monotonic() - self._last_progress()
         stuck = self._waiting() > 0 and idle > STUCK_AFTER
         return web.Response(status=500 if stuck else 200, text=f"{self._waiting()} objects in line, last progress {idle:.0f} s ago\n")

@@ -9,7 +9,7 @@ from cluster.charts.helm import NAMESPACE, Helm, Manifest, named, of_kind
 
 
 def test_permissions_are_bound_to_their_own_accounts_only(rendered: list[Manifest]) -> None:
-    for binding in of_kind(rendered, "ClusterRoleBinding"):
+    for binding in (*of_kind(rendered, "ClusterRoleBinding"), *of_kind(rendered, "RoleBinding")):
         name = binding["metadata"]["name"]
         assert binding["roleRef"]["name"] == name
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cluster.charts.helm import Manifest, environment, named, of_kind, pod_templates
+from cluster.charts.helm import Helm, Manifest, environment, named, of_kind, pod_templates
 from stint.settings import Settings
 
 # Pods
@@ -35,17 +35,33 @@ def test_only_the_pods_that_talk_to_the_api_ask_for_a_token(rendered: list[Manif
     assert all(pod["automountServiceAccountToken"] for pod in pods)
 
 
-def test_the_controller_is_probed_and_replaced_not_doubled(default: list[Manifest]) -> None:
+def test_two_controllers_are_probed_and_replaced_one_after_the_other(default: list[Manifest]) -> None:
     deployment = named(default, "Deployment", "stint-controller")
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
 
-    assert deployment["spec"]["replicas"] == 1
-    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
+    assert deployment["spec"]["replicas"] == 2
+    assert deployment["spec"]["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 30
     assert container["args"] == ["controller"]
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
     assert container["ports"] == [{"name": "http", "containerPort": 8080, "protocol": "TCP"}]
+
+
+def test_two_controllers_prefer_different_nodes_unless_the_user_says_where(default: list[Manifest], extreme: list[Manifest]) -> None:
+    deployment = named(default, "Deployment", "stint-controller")
+    [preferred] = deployment["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    assert preferred["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert preferred["podAffinityTerm"]["labelSelector"] == deployment["spec"]["selector"]
+    given = named(extreme, "Deployment", "stint-controller")["spec"]["template"]["spec"]["affinity"]
+    assert given == {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+
+
+@pytest.mark.parametrize(("replicas", "enabled", "there"), [(2, True, True), (1, True, False), (0, True, False), (2, False, False)])
+def test_one_controller_at_a_time_may_be_evicted_if_there_are_several(helm: Helm, replicas: int, enabled: bool, there: bool) -> None:
+    values = {"controller": {"replicas": replicas}, "podDisruptionBudget": {"enabled": enabled}}
+    budgets = of_kind(helm.template("stint", values), "PodDisruptionBudget")
+    assert [budget["spec"]["maxUnavailable"] for budget in budgets] == ([1] if there else [])
 
 
 def test_selectors_find_the_controller_whatever_labels_the_user_adds(rendered: list[Manifest]) -> None:

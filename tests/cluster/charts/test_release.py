@@ -64,7 +64,8 @@ def test_finalizers_are_released_before_anything_is_deleted(rendered: list[Manif
 def test_everything_optional_can_be_switched_off(helm: Helm) -> None:
     bare = helm.template("stint", BARE)
     kinds = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in bare}
-    assert kinds == {(kind, "stint-controller") for kind in ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment")}
+    left = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Deployment")
+    assert kinds == {(kind, "stint-controller") for kind in left}
     assert json.loads(environment(bare)["STINT_NETWORK_POLICY"])["enabled"] is False
 
 
@@ -83,7 +84,7 @@ def test_every_object_is_labelled_and_lands_in_the_release_namespace(rendered: l
     ("values", "says"),
     [
         ({"image": {"tag": "1"}}, "additional properties 'image' not allowed"),
-        ({"controller": {"replicas": 2}}, "at '/controller/replicas': maximum: got 2, want 1"),
+        ({"controller": {"replicas": 6}}, "at '/controller/replicas': maximum: got 6, want 5"),
         ({"controller": {"logLevel": "verbose"}}, "at '/controller/logLevel': value must be one of"),
         ({"images": {"agent": {"tag": 2}}}, "at '/images/agent/tag': got number, want string"),
         ({"images": {"pullPolicy": "always"}}, "at '/images/pullPolicy': value must be one of"),

@@ -49,6 +49,7 @@ BARE: dict[str, Any] = {
     "crds": {"install": False},
     "rbac": {"aggregatedRoles": False},
     "service": {"enabled": False},
+    "podDisruptionBudget": {"enabled": False},
     "uninstall": {"releaseFinalizers": False},
     "networkPolicy": {"sessions": {"enabled": False}, "controller": {"enabled": False}},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from simulation.unopposed import Unopposed
 from simulation.virtual_time import VirtualLoop
 from stint.assembly import Assembly
 from stint.engine.keys import Key
@@ -60,7 +61,7 @@ class Started:
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
         self.cluster = SmallCluster()
-        self.assembly = Assembly(Settings(workers=2), self.cluster)
+        self.assembly = Assembly(Settings(workers=2), self.cluster, leadership=Unopposed())
 
 
 def with_assembly(work: Callable[[Started], Coroutine[Any, Any, T]]) -> T:

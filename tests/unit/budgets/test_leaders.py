@@ -203,3 +203,35 @@ def test_a_budget_that_is_edited_keeps_the_epoch() -> None:
     leader.it.put_budget(budget(CONCURRENCY_2), NOW, leader.cluster[TEAM])
     leader.write()
     assert leader.cluster[TEAM]["epoch"] == 1
+
+
+def test_what_a_former_leader_commits_before_the_epoch_stands_is_left_over_too() -> None:
+    leader = Leader({TEAM: left_by(4)})
+    leader.it.observe(session("s"), NOW)
+    leader.begin(ONE)
+    # when its last write comes in before our first
+    leader.cluster[TEAM] = left_by(4, ("s", 1))
+    leader.it.stands(TEAM, leader.cluster[TEAM], NOW)
+    leader.write()
+    # then
+    assert leader.lists() == [("s", 1)]
+    assert leader.woken == ["s"]
+    assert outcome(leader.ask("s")) == "Admitted"
+    assert outcome(leader.ask("other")) == "BudgetFull", "it is reserved"
+
+
+def test_what_a_former_leader_takes_back_before_the_epoch_stands_is_not_left_over() -> None:
+    leader = Leader({TEAM: left_by(4, ("s", 1))})
+    leader.it.observe(session("s"), NOW)
+    leader.begin(ONE)
+    leader.cluster[TEAM] = left_by(4)
+    leader.it.stands(TEAM, leader.cluster[TEAM], NOW)
+    leader.write()
+    assert (leader.lists(), leader.reserved(), leader.woken) == ([], 0, [])
+
+
+def test_news_of_a_former_leader_change_nothing_in_a_budget_that_holds_the_epoch() -> None:
+    leader = Leader({TEAM: left_by(4), MINE: left_by(4)}).begin(ONE, MINE_10)
+    leader.write(TEAM)
+    leader.it.stands(TEAM, left_by(4, ("s", 1)), NOW)
+    assert leader.render(TEAM)["commits"] == []

@@ -1,8 +1,12 @@
 """The permissions of the chart, rule by rule."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from stint.engine.leadership import NAME
+from unit.charts.conftest import static_documents
 
 Roles = dict[str, list[dict[str, Any]]]
 
@@ -78,10 +82,17 @@ def test_the_controller_may_do_exactly_this(cluster_roles: Roles) -> None:
         ("", "persistentvolumeclaims"): {"get", "create", "delete"},
         ("", "secrets"): {"get"},
         ("", "configmaps"): {"get", "create", "patch"},
-        ("networking.k8s.io", "networkpolicies"): {"list", "watch", "create", "patch"},
+        ("networking.k8s.io", "networkpolicies"): {"get", "list", "watch", "create", "patch"},
         ("", "events"): {"create"},
         ("", "namespaces"): {"list", "watch"},
     }
+
+
+def test_beside_that_it_may_write_one_lease_of_its_own_namespace(charts: Path) -> None:
+    documents = static_documents(charts / "stint" / "templates" / "rbac-controller.yaml")
+    [role] = [document for document in documents if document["kind"] == "Role"]
+    group = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    assert role["rules"] == [{**group, "verbs": ["create"]}, {**group, "resourceNames": [NAME], "verbs": ["get", "watch", "update"]}]
 
 
 def test_the_hook_only_finds_sessions_and_patches_them(cluster_roles: Roles) -> None:

@@ -89,7 +89,7 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
     [
         ("image", {}, "'image' was unexpected"),
         ("controller/replica", 1, "'replica' was unexpected"),
-        ("controller/replicas", 2, "maximum"),
+        ("controller/replicas", 6, "maximum"),
         ("controller/workers", "many", "'integer'"),
         ("controller/logLevel", "verbose", "is not one of"),
         ("controller/podLabels", {"tier": 1}, "'string'"),

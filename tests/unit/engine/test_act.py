@@ -153,11 +153,20 @@ async def test_a_namesake_that_disappears_between_two_requests_is_no_loss_of_the
 
 async def test_a_shared_object_that_is_there_is_brought_up_to_date() -> None:
     client, notes = ScriptedClient(create=TAKEN), Notes()
+    client.there = thing("stint-agents", version=7)
     policy = Create(NETWORK_POLICIES, manifest("stint-agents", "NetworkPolicy"), shared=True)
     assert await act(client, Plan(create=(policy,)), target(), notes) is None
-    assert client.asked == [("create", "stint-agents"), ("patch", "stint-agents")]
-    assert client.bodies[-1] == {"spec": {"x": 1}}
-    assert notes.told == [("feed", "networkpolicies", {"patched": {"spec": {"x": 1}}})]
+    assert client.asked == [("create", "stint-agents"), ("get", "stint-agents"), ("patch", "stint-agents")]
+    patch = {"metadata": {"resourceVersion": "7"}, "spec": {"x": 1}}
+    assert client.bodies[-1] == patch
+    assert notes.told == [("feed", "networkpolicies", {"patched": patch})]
+
+
+async def test_a_shared_object_that_another_writes_meanwhile_is_left_alone_and_looked_at_again() -> None:
+    client = ScriptedClient(create=TAKEN, patch=Conflict(409, "Conflict", "modified"))
+    policy = Create(NETWORK_POLICIES, manifest("stint-agents", "NetworkPolicy"), shared=True)
+    with pytest.raises(Conflict):
+        await act(client, Plan(create=(policy,)), target(), Notes())
 
 
 @pytest.mark.parametrize(

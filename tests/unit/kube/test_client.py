@@ -12,7 +12,7 @@ import pytest
 from stint.kube.client import KubeClient, _target
 from stint.kube.errors import ApiError, Conflict, Expired, NotFound, Refused, Unauthorized, Unreachable
 from stint.kube.pool import Pool
-from stint.kube.resources import PODS, SECRETS, Resource
+from stint.kube.resources import LEASES, PODS, SECRETS, Resource
 from unit.kube.kit import Json, Server, document, hang_up, stream, text
 
 SESSIONS = Resource("stint.dev", "v1alpha1", "agentsessions")
@@ -36,7 +36,9 @@ REQUESTS: dict[str, Request] = {
     "create": lambda client: client.create(PODS, "a", {}),
     "status": lambda client: client.write_status(SESSIONS, "a", "b", version="1", uid="u", status={}),
     "patch": lambda client: client.patch(PODS, "a", "b", {}),
+    "replace": lambda client: client.replace(PODS, "a", "b", {}),
     "delete": lambda client: client.delete(PODS, "a", "b"),
+    "versions": lambda client: client.versions(PODS),
     "pages": first_page,
     "watch": watched,
     "log": lambda client: client.log_tail("a", "b", "agent", 8),
@@ -278,3 +280,35 @@ async def test_refusals_do_not_use_up_the_connections(server: Server) -> None:
         assert await REQUESTS["log"](client) == "log"
         assert await client.get(PODS, "a", "b") == {"fine": True}
         client.close()
+
+
+async def test_replacing_an_object(client: KubeClient, server: Server) -> None:
+    server.answer(document({"made": True}))
+    body = {"kind": "Lease", "metadata": {"resourceVersion": "7"}}
+    assert await client.replace(LEASES, "stint-system", "stint-controller", body) == {"made": True}
+    [asked] = server.asked
+    path = "/apis/coordination.k8s.io/v1/namespaces/stint-system/leases/stint-controller"
+    assert (asked.method, asked.path, asked.json) == ("PUT", path, body)
+
+
+async def test_versions_are_read_from_metadata_alone_page_by_page(client: KubeClient, server: Server) -> None:
+    def page(name: str, version: str, **meta: str) -> Json:
+        return {"metadata": {"resourceVersion": "90", **meta}, "items": [{"metadata": {"uid": name, "resourceVersion": version}}]}
+
+    server.answer(document(page("u-1", "7", **{"continue": "more"})), document(page("u-2", "80")))
+    assert await client.versions(PODS, selector="x=y") == {"u-1": 7, "u-2": 80}
+    assert [asked.query for asked in server.asked] == [
+        {"limit": "500", "labelSelector": "x=y"}, {"limit": "500", "labelSelector": "x=y", "continue": "more"},
+    ]  # fmt: skip
+    server.answer(document({"metadata": {"resourceVersion": "90"}, "items": None}))
+    assert await client.versions(PODS) == {}
+    assert {asked.headers["Accept"] for asked in server.asked} == {"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+
+
+async def test_watching_one_object(client: KubeClient, server: Server) -> None:
+    server.answer(stream(b'{"type": "MODIFIED", "object": {"a": 1}}\n'))
+    events = [event async for event in client.watch(LEASES, namespace="stint-system", name="stint-controller", version="7")]
+    assert events == [("MODIFIED", {"a": 1})]
+    [asked] = server.asked
+    assert asked.path == "/apis/coordination.k8s.io/v1/namespaces/stint-system/leases"
+    assert (asked.query["fieldSelector"], asked.query["resourceVersion"]) == ("metadata.name=stint-controller", "7")

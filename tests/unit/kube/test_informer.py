@@ -11,7 +11,7 @@ import pytest
 from simulation.virtual_time import VirtualLoop
 from stint.kube.client import KubeClient
 from stint.kube.errors import ApiError, Expired, NotFound, Unauthorized, Unreachable
-from stint.kube.informer import MAX_BACKOFF, Informer, list_all
+from stint.kube.informer import CATCH_UP_PATIENCE, MAX_BACKOFF, Informer, list_all
 from stint.kube.resources import PODS, Resource
 from unit.engine.kit import Json, thing, virtual
 
@@ -42,7 +42,9 @@ class ScriptedWatch(KubeClient):
         for page in answer:
             yield page
 
-    async def watch(self, resource: Resource, *, selector: str, version: str) -> AsyncIterator[Event]:
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[Event]:
         self.asked.append(("watch", version, round(self._clock(), 2)))
         for event in self._streams.pop(0) if self._streams else ():
             if event is None:
@@ -213,3 +215,98 @@ async def test_a_list_that_breaks_between_two_pages_makes_nothing_missing() -> N
     with pytest.raises(Unreachable):
         await list_all(Breaking(), PODS, copy)
     assert copy.told == [("a", False)]
+
+
+class LaggingWatch(KubeClient):
+    """A list, and a stream that tells what the test puts into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.items = [thing("a", 1, "u-a"), thing("b", 2, "u-b")]
+        self.version = 5
+        self.stream: asyncio.Queue[Event] = asyncio.Queue()
+        self.lists = 0
+
+    async def pages(
+        self, resource: Resource, namespace: str | None = None, *, selector: str = "", chunk: int = 500
+    ) -> AsyncIterator[tuple[list[Json], str]]:
+        self.lists += 1
+        yield list(self.items), str(self.version)
+
+    async def versions(self, resource: Resource, *, selector: str = "") -> dict[str, int]:
+        assert selector == "x=y"
+        return {item["metadata"]["uid"]: int(item["metadata"]["resourceVersion"]) for item in self.items}
+
+    async def watch(
+        self, resource: Resource, *, version: str, selector: str = "", namespace: str | None = None, name: str = ""
+    ) -> AsyncIterator[Event]:
+        while True:
+            yield await self.stream.get()
+
+
+def catching_up(change: Callable[[LaggingWatch], None], tells: tuple[Event, ...] = ()) -> tuple[float, int, Copy]:
+    """How long it takes to catch up after a change of the cluster that the watch tells half a second later, and how many lists."""
+    copy = Copy()
+
+    async def scenario(loop: VirtualLoop) -> tuple[float, int, Copy]:
+        client = LaggingWatch()
+        informer = Informer(client, PODS, copy, selector="x=y")
+        task = asyncio.create_task(informer.run())
+        await informer.synced.wait()
+        copy.told.clear()
+        change(client)
+        begun = loop.time()
+        for event in tells:
+            loop.call_later(0.5, client.stream.put_nowait, event)
+        await informer.catch_up()
+        took, lists = loop.time() - begun, client.lists
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return took, lists, copy
+
+    return virtual(scenario)
+
+
+def created(client: LaggingWatch) -> None:
+    client.items.append(thing("c", 7, "u-c"))
+    client.version = 9
+
+
+def deleted(client: LaggingWatch) -> None:
+    client.items.pop()
+    client.version = 9
+
+
+def replaced(client: LaggingWatch) -> None:
+    deleted(client)
+    created(client)
+
+
+def test_who_knows_everything_has_caught_up_at_once() -> None:
+    took, lists, copy = catching_up(lambda client: None)
+    assert (took, lists, copy.told) == (0, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("change", "tells"),
+    [
+        (created, (("ADDED", thing("c", 7, "u-c")),)),
+        (created, (("BOOKMARK", thing("", 8, "")),)),
+        (deleted, (("DELETED", thing("b", 9, "u-b")),)),
+        (replaced, (("DELETED", thing("b", 6, "u-b")), ("ADDED", thing("c", 7, "u-c")))),
+    ],
+    ids=["created", "of no concern", "deleted", "replaced"],
+)
+def test_what_the_watch_has_not_told_yet_is_waited_for(change: Callable[[LaggingWatch], None], tells: tuple[Event, ...]) -> None:
+    took, lists, _ = catching_up(change, tells)
+    assert (took, lists) == (0.5, 1)
+
+
+@pytest.mark.parametrize("change", [created, deleted, replaced])
+def test_a_watch_that_tells_nothing_is_replaced_by_a_list_after_a_second(change: Callable[[LaggingWatch], None]) -> None:
+    took, lists, copy = catching_up(change)
+    assert (took, lists) == (CATCH_UP_PATIENCE, 2)
+    names = {told[0] for told in copy.told if isinstance(told[0], str)}
+    assert ("c" in names) == (change is not deleted)
+    uids = copy.told[-1][0]
+    assert ("u-b" in uids) == (change is created)

@@ -14,13 +14,14 @@ def line(user: str, verb: str, resource: str, subresource: str | None = None, co
     return json.dumps({"user": {"username": user}, "verb": verb, "objectRef": place, **status})
 
 
-def test_writes_are_counted_by_verb_and_resource_of_one_user_and_refusals_apart() -> None:
+def test_writes_are_counted_by_verb_and_resource_of_one_user_refusals_apart_and_renewals_of_the_lease_not() -> None:
     lines = [
         line("stint", "create", "pods"),
         line("stint", "create", "pods", code=409),
         line("stint", "patch", "agentsessions", "status"),
         line("stint", "patch", "agentsessions", "status"),
         line("other", "create", "pods"),
+        line("stint", "update", "leases"),
         '{"user": {"userna',
     ]
     assert writes.count(lines, "stint") == {"create pods": 1, "create pods (409)": 1, "patch agentsessions/status": 2}

@@ -18,6 +18,7 @@ class Controller:
     ready: bool = True
     waiting: int = 0
     idle: float = 0.0
+    overdue: bool = False
     url: str = ""
 
     async def probe(self, path: str) -> tuple[int, str]:
@@ -36,7 +37,7 @@ async def controller(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Controlle
             return now
 
     monkeypatch.setattr("stint.telemetry.health.time", Clock)
-    runner = await Health(lambda: controller.ready, lambda: controller.waiting, lambda: now - controller.idle).start(0)
+    runner = await Health(lambda: controller.ready, lambda: controller.waiting, lambda: now - controller.idle, lambda: controller.overdue).start(0)
     controller.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield controller
     await runner.cleanup()
@@ -56,6 +57,11 @@ async def test_ready_is_told_by_status_and_word(controller: Controller) -> None:
 async def test_alive_is_that_somebody_is_served_while_anybody_waits(controller: Controller, waiting: int, idle: float, status: int) -> None:
     controller.waiting, controller.idle = waiting, idle
     assert await controller.probe("/healthz") == (status, f"{waiting} objects in line, last progress {idle:.0f} s ago\n")
+
+
+async def test_a_leader_that_should_have_ended_is_not_alive(controller: Controller) -> None:
+    controller.overdue = True
+    assert await controller.probe("/healthz") == (500, "the Lease was not renewed in time\n")
 
 
 async def test_there_is_nothing_else_to_see(controller: Controller) -> None:
