@@ -68,6 +68,10 @@ class KubeClient:
     async def patch(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         return await self._json("PATCH", resource.path(namespace, name), body, content_type=MERGE_PATCH)
 
+    async def patch_json(self, resource: Resource, namespace: str, name: str, operations: list[Json]) -> Json:
+        """Change an object by a JSON patch (RFC 6902)."""
+        return await self._json("PATCH", resource.path(namespace, name), operations, content_type=JSON_PATCH)
+
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> Json:
         """Delete an object, only if it still has this uid; pods get ``grace_seconds``. The collector removes what it owns."""
         body: Json = {"propagationPolicy": "Background"}
