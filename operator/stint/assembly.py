@@ -21,6 +21,7 @@ import kopf
 
 from stint.accounting import Accounting, budget_key
 from stint.budgets.kind import BUDGETS, Budgets
+from stint.certificates.keeper import keep_certificate
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
 from stint.engine.keys import Key
@@ -72,6 +73,7 @@ class Assembly:
 
     def __init__(self, settings: Settings, client: KubeClient | None = None, clock: Clock = utc_now) -> None:
         self.settings = settings
+        self._clock = clock
         self.client = client or KubeClient()
         self.queue = WorkQueue()
         self.waiters = Waiters()
@@ -185,6 +187,8 @@ class Assembly:
             self.controller.last_progress = time.monotonic()
             log.info("caches filled: %d sessions, %d pods; %d workers start", len(self.caches[SESSIONS]), len(self.pods), self.settings.workers)
             group.create_task(self._resync())
+            if self.settings.keep_certificate:
+                group.create_task(keep_certificate(self.client, self.settings.system_namespace, self._clock))
             await self.controller.run(self.settings.workers)
 
     async def _inform(self, informer: Informer) -> None:
