@@ -23,6 +23,7 @@ VALUES = (
     f'networkPolicy.sessions.extraEgress=[{{"to":[{{"namespaceSelector":{{"matchLabels":{{"kubernetes.io/metadata.name":"{GIT}"}}}}}}]}}]',
 )
 """What is set in the chart for all tests: quick re-checks, and a way to the git server where NetworkPolicies are enforced."""
+WEBHOOKS, ADMISSION = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"), "stint-admission"
 OURS = {"stint-test": "true"}
 """The label of namespaces that the tests made."""
 OURS_SELECTOR = "stint-test=true"
@@ -96,6 +97,9 @@ class Bed:
             sets += [part for field, value in chart_values(self.images[name]).items() for part in ("--set-string", f"images.{name}.{field}={value}")]
         self.ensure_namespace(SYSTEM)
         self.helm("upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--wait", "--timeout", "120s", *sets)
+        for kind in WEBHOOKS:
+            if self.kube.find(kind, "", ADMISSION) is not None:
+                self.kube.until(kind, "", ADMISSION, lambda item: all(webhook["clientConfig"].get("caBundle") for webhook in item["webhooks"]))
 
     def ensure_namespace(self, name: str) -> None:
         """A namespace that goes with all else that the tests made."""

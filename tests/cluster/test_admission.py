@@ -10,14 +10,12 @@ from typing import Any
 
 import pytest
 
-from cluster.bed import VALUES, Bed
+from cluster.bed import ADMISSION, VALUES, WEBHOOKS, Bed
 from cluster.kube import Answer, Json, Kube
 from cluster.sessions import finished, over, phase, reason, script, session, waiting
 from cluster.test_budgets import PROMPT, SMALL, account, budget, most_at_once
-from stint.certificates.secret import CONFIGURATION
 
 CREATED_BY, GROUPS, LEDGER = "stint.dev/created-by", "stint.dev/created-by-groups", "stint.dev/ledger"
-CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 BUSY = {"name": "busy", "resource": "concurrency", "limit": "1"}
 
 
@@ -62,8 +60,8 @@ def refusal(done: Any, *arguments: Any) -> Answer:
 @contextmanager
 def without_webhooks(bed: Bed) -> Iterator[None]:
     """Somebody has deleted both configurations; Helm puts them back."""
-    for kind in CONFIGURATIONS:
-        bed.kube.delete(kind, "", CONFIGURATION)
+    for kind in WEBHOOKS:
+        bed.kube.delete(kind, "", ADMISSION)
     try:
         yield
     finally:

@@ -12,18 +12,17 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster.bed import ROOT, SYSTEM, VALUES, Bed
+from cluster.bed import ADMISSION, ROOT, SYSTEM, VALUES, WEBHOOKS, Bed
 from cluster.kube import Answer
 from cluster.sessions import finished, phase, script, session
 from stint.certificates.pair import make
-from stint.certificates.secret import CONFIGURATION, SECRET, secret_data, server_names
+from stint.certificates.secret import SECRET, secret_data, server_names
 
-CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 HEALS_WITHIN = 120  # seconds
 
 
 def bundles(bed: Bed) -> list[str]:
-    found = [webhook for kind in CONFIGURATIONS for webhook in bed.kube.get(kind, "", CONFIGURATION)["webhooks"]]
+    found = [webhook for kind in WEBHOOKS for webhook in bed.kube.get(kind, "", ADMISSION)["webhooks"]]
     return [webhook["clientConfig"].get("caBundle", "") for webhook in found]
 
 
@@ -54,14 +53,14 @@ def seconds_until_it_answers(bed: Bed, namespace: str, ready: Any) -> float:
 
 
 def wipe_bundle(bed: Bed) -> None:
-    for kind in CONFIGURATIONS:
-        path = bed.kube.path(kind, "", CONFIGURATION)
+    for kind in WEBHOOKS:
+        path = bed.kube.path(kind, "", ADMISSION)
         bed.kube.send("PATCH", path, [{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}], "application/json-patch+json")
 
 
 def foreign_bundle(bed: Bed) -> None:
     foreign = base64.b64encode(make(server_names(SYSTEM), datetime.now(UTC)).authorities).decode()
-    path = bed.kube.path(CONFIGURATIONS[0], "", CONFIGURATION)
+    path = bed.kube.path(WEBHOOKS[0], "", ADMISSION)
     change = [{"op": "replace", "path": "/webhooks/0/clientConfig/caBundle", "value": foreign}]
     bed.kube.send("PATCH", path, change, "application/json-patch+json")
 
@@ -101,7 +100,7 @@ def test_what_is_spoilt_heals_without_a_restart(bed: Bed, namespace: str, spoil:
 def rendered(bed: Bed) -> str:
     """Our webhook configurations as Helm would send them."""
     text = bed.helm("template", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--kube-version", "1.36.0")
-    found = [item for item in yaml.safe_load_all(text) if item and item["kind"] in CONFIGURATIONS]
+    found = [item for item in yaml.safe_load_all(text) if item and item["kind"] in WEBHOOKS]
     assert len(found) == 2
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": found})
 
@@ -150,7 +149,7 @@ def test_while_admission_is_away_only_new_specs_of_our_kinds_are_held_up(bed: Be
 def test_switched_off_it_holds_up_nobody(bed: Bed, namespace: str) -> None:
     try:
         bed.install(*VALUES, "admission.enabled=false")
-        assert [bed.kube.find(kind, "", CONFIGURATION) for kind in CONFIGURATIONS] == [None, None]
+        assert [bed.kube.find(kind, "", ADMISSION) for kind in WEBHOOKS] == [None, None]
         assert bed.kube.find("Deployment", SYSTEM, "stint-admission") is None
         item = bed.kube.create(session(namespace, "plain", script({"text": "done"})))
         assert finished(bed, item)["status"]["phase"] == "Succeeded"

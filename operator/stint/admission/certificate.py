@@ -21,7 +21,7 @@ from stint.kube.resources import SECRETS
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 10.0  # seconds
+LOOK_EVERY = 5.0  # seconds
 UNSERVED_LOOK_EVERY = 1.0
 """The same while the replica is not ready."""
 

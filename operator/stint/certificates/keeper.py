@@ -35,7 +35,7 @@ from stint.kube.resources import SECRETS, Resource
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 10.0  # seconds
+LOOK_EVERY = 5.0  # seconds
 
 
 async def keep_certificate(client: KubeClient, namespace: str, clock: Clock) -> None:
