@@ -26,6 +26,7 @@ from unit.budgets.kit import (
     session,
     settled,
     used,
+    would_start,
 )  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_the_answer_is_that_of_the_ledger_which_has_published_it(limits: list[Js
     for subject in (Subject("a"), Subject("b"), Subject("a", user="alice")):
         ours = [standing.account(account_key(team.per, subject))]
         told = weigh(ours, request_of(ours, NOTHING), now)
-        true = bench.ledger.preview(subject, NOTHING, now)
+        true = would_start(bench.ledger, subject, now)
         assert (told.outcome, told.request, [(one.spent, one.reserved, one.limit) for one in told.shortages]) == (
             true.outcome, true.request, [(one.spent, one.reserved, one.limit) for one in true.shortages],
         )  # fmt: skip
