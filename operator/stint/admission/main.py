@@ -26,7 +26,7 @@ PORT = 9443
 @kopf.on.startup(registry=registry)
 async def startup(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     kopf_settings(settings)
-    settings.admission.server = AdmissionServer(memo.certificate.context, PORT, memo.answered)
+    settings.admission.server = AdmissionServer(memo.certificate.context, PORT, memo.listening, memo.answered)
     logging.getLogger("kopf.objects").addFilter(is_news)
     gc.set_threshold(100_000, 50, 100)
     memo.health_server = await memo.serve_health(memo.settings.port)

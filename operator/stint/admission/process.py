@@ -57,6 +57,7 @@ class Admission:
         )
         self.certificate = Certificate(self.client, settings.system_namespace, clock)
         self.filled = False
+        self.listening = asyncio.Event()
         self.stop_flag = asyncio.Event()
         self.failure: BaseException | None = None
         self._task: asyncio.Task[None] | None = None
@@ -96,7 +97,9 @@ class Admission:
     @property
     def problem(self) -> str:
         """Why it is not ready; empty when it is."""
-        return self.certificate.problem if self.filled else "the caches are not filled yet"
+        if not self.filled:
+            return "the caches are not filled yet"
+        return self.certificate.problem if self.listening.is_set() else "the webhook's port is not open yet"
 
     async def run(self) -> None:
         """Fill the caches and look after the certificate until cancelled."""

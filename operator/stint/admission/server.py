@@ -26,11 +26,12 @@ Observer = Callable[[str, str, float], None]
 
 
 class AdmissionServer:
-    """Serves until it is cancelled; Kopf calls it with the function that asks the handlers."""
+    """Serves until it is cancelled; Kopf calls it with the function that asks the handlers. `listening` is set when its port is open."""
 
-    def __init__(self, context: ssl.SSLContext, port: int, observe: Observer) -> None:
+    def __init__(self, context: ssl.SSLContext, port: int, listening: asyncio.Event, observe: Observer) -> None:
         self._context = context
         self._port = port
+        self._listening = listening
         self._observe = observe
 
     async def __call__(self, ask: Any) -> AsyncIterator[kopf.WebhookClientConfig]:
@@ -43,6 +44,7 @@ class AdmissionServer:
         await runner.setup()
         try:
             await web.TCPSite(runner, "0.0.0.0", self._port, ssl_context=self._context).start()  # noqa: S104 - the API server comes from the node
+            self._listening.set()
             yield kopf.WebhookClientConfig()
             await asyncio.Event().wait()
         finally:

@@ -61,6 +61,8 @@ def test_it_is_ready_with_its_caches_filled_and_its_certificate_trusted(monkeypa
         assert process.problem == "the caches are not filled yet"
         cluster.gates["ratebudgets"].set()
         await asyncio.sleep(2)
+        assert process.problem == "the webhook's port is not open yet"
+        process.listening.set()
         assert "no certificate" in process.problem
         await look_after(cluster, NAMESPACE, lambda: NOW)
         await asyncio.sleep(2)
@@ -137,6 +139,7 @@ class Memo:
         self.client = KubeClient()
         self.steps: list[str] = []
         self.certificate = Admission(Settings()).certificate
+        self.listening = asyncio.Event()
         self.health_server: Memo | None = None
 
     async def serve_health(self, port: int) -> Memo:

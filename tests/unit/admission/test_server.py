@@ -89,8 +89,10 @@ async def endpoint(tmp_path: Any, unused_tcp_port: int) -> AsyncIterator[Endpoin
     for name, content in (("crt", serving.certificate), ("key", serving.key)):
         (tmp_path / name).write_bytes(content)
     process.certificate.context.load_cert_chain(tmp_path / "crt", tmp_path / "key")
-    server = AdmissionServer(process.certificate.context, unused_tcp_port, endpoint.observe)(ask)
+    server = AdmissionServer(process.certificate.context, unused_tcp_port, process.listening, endpoint.observe)(ask)
+    assert not process.listening.is_set()
     await anext(server)
+    assert process.listening.is_set()
     endpoint.url = f"https://127.0.0.1:{unused_tcp_port}"
     context = ssl.create_default_context(cadata=serving.authorities.decode())
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), headers={"Host": NAMES[0]}) as http:
@@ -190,7 +192,7 @@ async def test_what_is_no_review_is_a_bad_request(endpoint: Endpoint, body: byte
 
 
 async def test_the_server_ends_when_it_is_told_to(unused_tcp_port: int) -> None:
-    server = AdmissionServer(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), unused_tcp_port, lambda *_: None)(None)
+    server = AdmissionServer(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), unused_tcp_port, asyncio.Event(), lambda *_: None)(None)
     await anext(server)
     again = asyncio.ensure_future(anext(server))
     await asyncio.sleep(0)
