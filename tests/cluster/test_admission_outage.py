@@ -28,8 +28,8 @@ def bundles(bed: Bed) -> list[str]:
 
 
 def restarts(bed: Bed) -> dict[str, int]:
-    """Of each pod of ours, by uid."""
-    pods = bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/name=stint")
+    """Of each pod of ours, by uid; without those that an upgrade before has ended."""
+    pods = [pod for pod in bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/name=stint") if "deletionTimestamp" not in pod["metadata"]]
     return {pod["metadata"]["uid"]: sum(one["restartCount"] for one in pod["status"]["containerStatuses"]) for pod in pods}
 
 
