@@ -1,4 +1,4 @@
-"""The commands of the operator image: ``stint controller``, ``stint gateway``, ``stint release-finalizers``."""
+"""The commands of the operator image: ``stint controller``, ``stint admission``, ``stint gateway``, ``stint release-finalizers``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 
-USAGE = "usage: stint controller | gateway | release-finalizers"
+USAGE = "usage: stint controller | admission | gateway | release-finalizers"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,6 +22,15 @@ def main(arguments: list[str] | None = None) -> int:
 
             setup(settings().log_level)
             return uvloop.run(controller())
+        case ["admission"]:
+            import uvloop
+
+            from stint.admission.main import admission
+            from stint.settings import settings
+            from stint.telemetry.logs import setup
+
+            setup(settings().log_level)
+            return uvloop.run(admission())
         case ["gateway"]:
             # Process 1 ignores a SIGTERM that nobody handles, and imports take a moment.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

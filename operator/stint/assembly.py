@@ -24,6 +24,7 @@ import kopf
 
 from stint.accounting import Accounting, budget_key
 from stint.budgets.kind import BUDGETS, Budgets
+from stint.certificates.keeper import keep_certificate
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
 from stint.engine.fence import FencedClient
@@ -80,6 +81,7 @@ class Assembly:
         self, settings: Settings, client: KubeClient | None = None, clock: Clock = utc_now, leadership: Leadership | None = None
     ) -> None:
         self.settings = settings
+        self._clock = clock
         self.client = client or KubeClient()
         self.leadership = leadership or Leadership(self.client, settings.system_namespace, clock)
         self.queue = WorkQueue()
@@ -105,7 +107,8 @@ class Assembly:
             Providers(providers, presence, settings),
             Budgets(budgets, desk.admissions),
         ]
-        self.controller = Controller(FencedClient(self.client, self.leadership.check), self.queue, self, kinds, clock)
+        self._fenced = FencedClient(self.client, self.leadership.check)
+        self.controller = Controller(self._fenced, self.queue, self, kinds, clock)
         self.filled = False
         """Whether everything has been listed: from then on this replica may lead."""
         self.acting = False
@@ -209,6 +212,8 @@ class Assembly:
             gc.freeze()  # and so does the ledger
             self.acting = True
             self.controller.last_progress = time.monotonic()
+            if self.settings.keep_certificate:
+                group.create_task(keep_certificate(self._fenced, self.settings.system_namespace, self._clock))
             log.info("caches are up to date; %d workers start", self.settings.workers)
             await self.controller.run(self.settings.workers)
 

@@ -27,7 +27,7 @@ class NetworkPolicySettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Every knob of the controller; defaults are what the chart sets, except for the images, which have none."""
+    """Every knob of controller and admission; defaults are what the chart sets, except for the images, which have none."""
 
     model_config = SettingsConfigDict(env_prefix="STINT_")
 
@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     unreachable_toleration_seconds: int = 60
     reference_recheck_seconds: float = 60.0
     """How often a missing Secret or ConfigMap is looked for again."""
+    creators_known: bool = False
+    """Whether `stint.dev/created-by` is guarded, by webhook or policy, and so can be believed."""
+    keep_certificate: bool = False
+    """Whether the leader makes and renews the certificate of the admission webhook."""
     network_policy: NetworkPolicySettings = NetworkPolicySettings()
     agent_resources: dict[str, Any] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     gateway_resources: dict[str, Any] = {"requests": {"cpu": "20m", "memory": "48Mi"}, "limits": {"memory": "192Mi"}}

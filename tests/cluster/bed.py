@@ -23,6 +23,7 @@ VALUES = (
     f'networkPolicy.sessions.extraEgress=[{{"to":[{{"namespaceSelector":{{"matchLabels":{{"kubernetes.io/metadata.name":"{GIT}"}}}}}}]}}]',
 )
 """What is set in the chart for all tests: quick re-checks, and a way to the git server where NetworkPolicies are enforced."""
+WEBHOOKS, ADMISSION = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"), "stint-admission"
 OURS = {"stint-test": "true"}
 """The label of namespaces that the tests made."""
 OURS_SELECTOR = "stint-test=true"
@@ -75,20 +76,30 @@ class Bed:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         return self._tool("kubectl", *arguments, stdin=stdin)
 
+    def kubectl_says(self, *arguments: str, stdin: str | None = None) -> str:
+        """What kubectl prints beside its answer: warnings."""
+        return self._run("kubectl", *arguments, stdin=stdin).stderr
+
     def _tool(self, name: str, *arguments: str, stdin: str | None = None) -> str:
+        return self._run(name, *arguments, stdin=stdin).stdout
+
+    def _run(self, name: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "KUBECONFIG": str(self.cluster.kubeconfig)}
         done = subprocess.run([self.cluster.program(name), *arguments], input=stdin, text=True, capture_output=True, env=env, check=False)
         assert done.returncode == 0, f"{name} {' '.join(arguments)}: {done.stderr or done.stdout}"
-        return done.stdout
+        return done
 
     def install(self, *values: str) -> None:
         """Install or change Stint: the chart, as a user would."""
-        values = (f"controller.nodeSelector={json.dumps(self.cluster.node_selector)}", *values)
+        values = (*(f"{part}.nodeSelector={json.dumps(self.cluster.node_selector)}" for part in ("controller", "admission")), *values)
         sets = [part for value in values for part in ("--set-json", value)]
         for name in ("operator", "agent"):
             sets += [part for field, value in chart_values(self.images[name]).items() for part in ("--set-string", f"images.{name}.{field}={value}")]
         self.ensure_namespace(SYSTEM)
         self.helm("upgrade", "--install", "stint", str(ROOT / "charts/stint"), "-n", SYSTEM, "--wait", "--timeout", "120s", *sets)
+        for kind in WEBHOOKS:
+            if self.kube.find(kind, "", ADMISSION) is not None:
+                self.kube.until(kind, "", ADMISSION, lambda item: all(webhook["clientConfig"].get("caBundle") for webhook in item["webhooks"]))
 
     def ensure_namespace(self, name: str) -> None:
         """A namespace that goes with all else that the tests made."""

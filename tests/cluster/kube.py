@@ -30,8 +30,14 @@ KINDS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Lease": ("/apis/coordination.k8s.io/v1", "leases"),
     "NetworkPolicy": ("/apis/networking.k8s.io/v1", "networkpolicies"),
+    "RoleBinding": ("/apis/rbac.authorization.k8s.io/v1", "rolebindings"),
 }
-CLUSTER_KINDS = {"Namespace": ("/api/v1", "namespaces"), "Node": ("/api/v1", "nodes")}
+CLUSTER_KINDS = {
+    "Namespace": ("/api/v1", "namespaces"),
+    "Node": ("/api/v1", "nodes"),
+    "MutatingWebhookConfiguration": ("/apis/admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations"),
+    "ValidatingWebhookConfiguration": ("/apis/admissionregistration.k8s.io/v1", "validatingwebhookconfigurations"),
+}
 MERGE = "application/merge-patch+json"
 
 
@@ -47,24 +53,29 @@ class Answer(Exception):
 class Kube:
     """One cluster, as its admin (or as ``user``, by impersonation)."""
 
-    def __init__(self, kubeconfig: Path, user: str | None = None) -> None:
+    def __init__(self, kubeconfig: Path, user: str | None = None, groups: tuple[str, ...] = ()) -> None:
         found = client.Configuration()
         config.load_kube_config(str(kubeconfig), client_configuration=found)  # type: ignore[no-untyped-call]
         self._host = found.host
         self._pool = urllib3.PoolManager(ca_certs=found.ssl_ca_cert, cert_file=found.cert_file, key_file=found.key_file, maxsize=8)
         self._found = found
-        self._impersonation = {"Impersonate-User": user} if user else {}
+        self._impersonation = [("Impersonate-User", user), *(("Impersonate-Group", group) for group in groups)] if user else []
 
     def close(self) -> None:
         self._pool.clear()
 
-    def _headers(self) -> dict[str, str]:
-        return {**credential(self._found), **self._impersonation}
+    def _headers(self) -> urllib3.HTTPHeaderDict:
+        headers = urllib3.HTTPHeaderDict(credential(self._found))
+        for name, value in self._impersonation:
+            headers.add(name, value)
+        return headers
 
     def raw(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> urllib3.BaseHTTPResponse:
         """One request; the answer as it comes."""
         data = None if body is None else json.dumps(body)
-        return self._pool.request(method, self._host + path, body=data, headers={**self._headers(), "Content-Type": content_type}, timeout=300.0)
+        headers = self._headers()
+        headers["Content-Type"] = content_type
+        return self._pool.request(method, self._host + path, body=data, headers=headers, timeout=300.0)
 
     def send(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Json:
         answer = self.raw(method, path, body, content_type)

@@ -7,6 +7,7 @@ import pytest
 from cluster.bed import KEY, Bed
 from cluster.kube import Answer
 from cluster.sessions import condition, finished, reason, script, session, talk, waiting
+from cluster.test_admission import without_webhooks
 
 
 def test_a_missing_secret_is_named_and_the_session_starts_once_it_is_there(bed: Bed) -> None:
@@ -34,7 +35,8 @@ def test_an_unknown_provider_and_profile_are_waited_for(bed: Bed, namespace: str
 
 
 def test_an_invalid_output_schema_stalls_before_anything_is_spent(bed: Bed, namespace: str) -> None:
-    item = bed.kube.create(session(namespace, "askew", "hi", agent={"outputSchema": {"type": "nonsense"}}))
+    with without_webhooks(bed):  # admission would not even let it in
+        item = bed.kube.create(session(namespace, "askew", "hi", agent={"outputSchema": {"type": "nonsense"}}))
     held = waiting(bed, item, "InvalidOutputSchema")
     assert condition(held, "Stalled")["status"] == "True"
     assert bed.kube.list("Pod", namespace) == []

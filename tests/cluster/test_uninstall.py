@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cluster.bed import SYSTEM, VALUES, Bed
+from cluster.bed import ADMISSION, SYSTEM, VALUES, WEBHOOKS, Bed
 from cluster.sessions import finished, script, session
 
 
@@ -15,7 +15,11 @@ def test_uninstalling_releases_finalizers_and_keeps_sessions(bed: Bed, namespace
         kept = bed.kube.get("AgentSession", namespace, "kept")
         assert kept["metadata"]["finalizers"] == ["example.com/other"]
         assert kept["status"]["phase"] == "Succeeded"
-        assert bed.kube.find("Deployment", SYSTEM, "stint-controller") is None
+        for deployment in ("stint-controller", "stint-admission"):
+            assert bed.kube.find("Deployment", SYSTEM, deployment) is None
+        for kind in WEBHOOKS:
+            assert bed.kube.find(kind, "", ADMISSION) is None, "it would block what nobody answers"
+        bed.kube.create(session(namespace, "later", suspend=True))
     finally:
         bed.kube.patch("AgentSession", namespace, "kept", {"metadata": {"finalizers": None}})
         bed.install(*VALUES)

@@ -120,6 +120,10 @@ class Bed:
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         self._kubectl("apply", "--server-side", "-f", "-", stdin=text)
 
+    def apply_status(self, document: Json) -> None:
+        """The same for the status of an object."""
+        self._kubectl("apply", "--server-side", "--subresource=status", "-f", "-", stdin=json.dumps(document))
+
     def _furnish(self) -> None:
         components = self.cluster.status()["components"]
         self._pids = {row["name"]: row["pid"] for row in components if row["pid"] and row["name"] not in ("forwarder", "volumes")}

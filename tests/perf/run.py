@@ -18,6 +18,7 @@ import signal
 import sys
 
 from perf import ranges, results
+from perf.admission import ADMISSION
 from perf.benchmark import Benchmark, CannotMeasure, Setting, say
 from perf.budget import BUDGET
 from perf.burst import BURST
@@ -31,7 +32,7 @@ from perf.results import Measured
 from perf.scale import SCALE
 from perf.steady import STEADY
 
-BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY, LEDGER, BUDGET, FAILOVER)}
+BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY, LEDGER, BUDGET, FAILOVER, ADMISSION)}
 SMALL = 0.1
 LOOK = 3.0
 """Seconds for which the machine is looked at before each run."""

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import stint.admission.main
 import stint.finalizers
 import stint.gateway.app
 import stint.main
@@ -33,6 +34,20 @@ def test_the_controller_logs_at_its_level_before_it_runs(monkeypatch: pytest.Mon
     monkeypatch.setattr("stint.settings.settings", lambda: Settings(log_level="DEBUG"))
     monkeypatch.setattr(stint.main, "controller", controller)
     assert main(["controller"]) == 1
+    assert steps == ["log DEBUG", "run"]
+
+
+def test_admission_logs_at_its_level_before_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+
+    async def admission() -> int:
+        steps.append("run")
+        return 1
+
+    monkeypatch.setattr(stint.telemetry.logs, "setup", lambda level: steps.append(f"log {level}"))
+    monkeypatch.setattr("stint.settings.settings", lambda: Settings(log_level="DEBUG"))
+    monkeypatch.setattr(stint.admission.main, "admission", admission)
+    assert main(["admission"]) == 1
     assert steps == ["log DEBUG", "run"]
 
 

@@ -76,6 +76,10 @@ capabilities: {drop: [ALL]}
   value: {{ .Values.sessions.resources.agent | toJson | quote }}
 - name: STINT_GATEWAY_RESOURCES
   value: {{ .Values.sessions.resources.gateway | toJson | quote }}
+- name: STINT_CREATORS_KNOWN
+  value: {{ or .Values.admission.enabled (eq (include "stint.policy" .) "true") | quote }}
+- name: STINT_KEEP_CERTIFICATE
+  value: {{ and .Values.admission.enabled (not .Values.admission.certManager.enabled) | quote }}
 - name: STINT_NETWORK_POLICY
   value: {{ include "stint.sessionNetworkPolicy" . | quote }}
 {{- end }}
@@ -94,4 +98,75 @@ capabilities: {drop: [ALL]}
 {{- with .Values.controller.extraEnv }}
 {{- toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* The settings of an admission replica. */}}
+{{- define "stint.admissionEnvironment" -}}
+- name: STINT_SYSTEM_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: STINT_LOG_LEVEL
+  value: {{ upper .Values.controller.logLevel }}
+- name: STINT_DEFAULT_COST_LIMIT
+  value: {{ .Values.sessions.defaultLimits.cost | quote }}
+{{- end }}
+
+{{/* Egress that controller and admission need: the API server and DNS. */}}
+{{- define "stint.egress" -}}
+# The API server.
+- ports:
+    {{- range .Values.networkPolicy.controller.egress.apiServer.ports }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- with .Values.networkPolicy.controller.egress.apiServer.cidrs }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
+# DNS.
+- ports:
+    {{- range .Values.networkPolicy.dnsPorts }}
+    - {protocol: UDP, port: {{ . }}}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- with .Values.networkPolicy.controller.egress.dnsPeers }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{/* Whether there is a ValidatingAdmissionPolicy: Kubernetes knows them since 1.30. */}}
+{{- define "stint.policy" -}}
+{{ and .Values.admission.policy (semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+
+{{/* A match condition: not a write of Stint's own. */}}
+{{- define "stint.notOurOwn" -}}
+- name: not-a-write-of-stint
+  expression: >-
+    !(request.userInfo.username in ['system:serviceaccount:{{ .Release.Namespace }}:stint-controller',
+    'system:serviceaccount:{{ .Release.Namespace }}:stint-release-finalizers'])
+{{- end }}
+
+{{/* All of a webhook but its name; takes a dict of `root`, `resource` and `path`. */}}
+{{- define "stint.webhook" -}}
+clientConfig:
+  service: {name: stint-admission, namespace: {{ .root.Release.Namespace }}, path: /{{ .path }}, port: 443}
+rules:
+  - apiGroups: [stint.dev]
+    apiVersions: [v1alpha1]
+    operations: [CREATE, UPDATE]
+    resources: [{{ .resource }}]
+    scope: Namespaced
+failurePolicy: Fail
+sideEffects: None
+timeoutSeconds: 5
+admissionReviewVersions: [v1]
+matchConditions:
+  {{- include "stint.notOurOwn" .root | nindent 2 }}
+  # Labels, finalizers and owners may change without us, so that the garbage collector can do its work while admission is away.
+  - name: something-to-judge
+    expression: >-
+      request.operation == 'CREATE' || object.?spec != oldObject.?spec ||
+      object.metadata.?annotations[?'stint.dev/created-by'] != oldObject.metadata.?annotations[?'stint.dev/created-by'] ||
+      object.metadata.?annotations[?'stint.dev/created-by-groups'] != oldObject.metadata.?annotations[?'stint.dev/created-by-groups']
 {{- end }}

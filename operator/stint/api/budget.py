@@ -87,7 +87,9 @@ class BudgetSelector(Model):
     )
     sessions: LabelSelector | None = Field(None, description="Labels of the sessions.")
     users: Annotated[list[Glob], set_list(64), Schema(minItems=1)] | None = Field(
-        None, description="Who created them; * stands for any text. A session whose creator is not known belongs to the user unknown."
+        None,
+        description="Who created them, such as alice or system:serviceaccount:team-a:ci; * stands for any text. A session whose creator is not known "
+        "belongs to the user unknown.",
     )
     groups: Annotated[list[Glob], set_list(64), Schema(minItems=1)] | None = Field(
         None, description="Groups of who created them, one of which has to match; * stands for any text."
@@ -265,8 +267,7 @@ class BudgetStatus(Model):
 
 class RateBudget(Resource):
     """Limits on sessions, concurrency, cost and tokens. A budget in the system namespace counts across all namespaces that it selects; elsewhere it
-    counts its own namespace. A session starts only when every budget that it counts for has room.
-    Not in this version yet: users and groups (every creator counts as unknown)."""
+    counts its own namespace. A session starts only when every budget that it counts for has room."""
 
     rules = (short_name("a budget"),)
 

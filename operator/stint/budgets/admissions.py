@@ -121,7 +121,7 @@ class Admissions:
 
     def crowded(self, key: BudgetKey) -> bool:
         """Whether others stand in line for a budget; not while a leader begins, whom everybody waits for."""
-        return not self._joining and self._queue.waiting(key) > 0
+        return self._joining.over and self._queue.waiting(key) > 0
 
     def unwritten(self, key: BudgetKey, now: datetime) -> dict[int, dict[str, Any]]:
         """The documents of a budget's parts that have to be written, by number. Say `carried` when one is."""

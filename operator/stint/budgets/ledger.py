@@ -168,11 +168,6 @@ class Ledger:
 
     # Decisions
 
-    def preview(self, subject: Subject, left: Amounts, now: datetime) -> Verdict:
-        """Would a session like this start now? Without any effect; for admission and dry runs."""
-        accounts = tuple(book.account(subject) for book in self._books.values() if book.budget.counts(subject, self._system_namespace))
-        return weigh(accounts, request_of(accounts, left), now)
-
     def ask(self, uid: str, left: Amounts, now: datetime) -> Verdict:
         """May the next attempt of this session start? Without any effect. `left`: what the session's own limits leave; None where it names none."""
         return _weigh(self._entries[uid], left, now)

@@ -35,6 +35,10 @@ class FencedClient:
         self._check()
         return await self._client.patch(resource, namespace, name, body)
 
+    async def patch_json(self, resource: Resource, namespace: str, name: str, operations: list[Json]) -> Json:
+        self._check()
+        return await self._client.patch_json(resource, namespace, name, operations)
+
     async def delete(self, resource: Resource, namespace: str, name: str, *, uid: str | None = None, grace_seconds: int | None = None) -> Json:
         self._check()
         return await self._client.delete(resource, namespace, name, uid=uid, grace_seconds=grace_seconds)

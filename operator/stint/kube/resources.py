@@ -18,9 +18,9 @@ class Resource:
         return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
-        """The URL path of a collection (no name), an object, or its subresource."""
+        """The URL path of a collection (no name), an object, or its subresource; without a namespace, of all or of the whole cluster's."""
         parts = [self.root]
-        if namespace is not None:
+        if namespace:
             parts.append(f"namespaces/{namespace}")
         parts.append(self.plural)
         if name is not None:

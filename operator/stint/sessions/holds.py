@@ -42,7 +42,8 @@ def waits_for_profile(seen: Observed) -> Hold | None:
     if seen.resolved is not None or seen.spec.profile_ref is None:
         return None
     name = seen.spec.profile_ref.name
-    return Waiting(reasons.PROFILE_NOT_FOUND, _not_there(seen, "AgentProfile", name, "profileRef"), kind="AgentProfile", name=name)
+    message = not_there(seen.namespace, seen.settings.system_namespace, "AgentProfile", name, "profileRef")
+    return Waiting(reasons.PROFILE_NOT_FOUND, message, kind="AgentProfile", name=name)
 
 
 def waits_for_provider(seen: Observed) -> Hold | None:
@@ -50,11 +51,13 @@ def waits_for_provider(seen: Observed) -> Hold | None:
     if seen.provider is not None:
         return None
     name = seen.resolved.provider
-    return Waiting(reasons.PROVIDER_NOT_FOUND, _not_there(seen, "ModelProvider", name, "providerRef"), kind="ModelProvider", name=name)
+    message = not_there(seen.namespace, seen.settings.system_namespace, "ModelProvider", name, "providerRef")
+    return Waiting(reasons.PROVIDER_NOT_FOUND, message, kind="ModelProvider", name=name)
 
 
-def _not_there(seen: Observed, kind: str, name: str, field: str) -> str:
-    where = f"in namespace {seen.namespace} or {seen.settings.system_namespace}"
+def not_there(namespace: str, system_namespace: str, kind: str, name: str, field: str) -> str:
+    """The sentence about an object that a session refers to and that does not exist."""
+    where = f"in namespace {namespace} or {system_namespace}"
     return f"there is no {kind} {name} {where}: create it, and the session starts. {field} cannot be changed: to use another, create another session"
 
 

@@ -39,14 +39,14 @@ class Helm:
         homes = {f"HELM_{name}_HOME": str(folder / name) for name in ("CACHE", "CONFIG", "DATA")}
         self._environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(folder / "none"), **homes}
 
-    def run(self, *arguments: str, values: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, values: dict[str, Any] | None = None, kubernetes: str = KUBERNETES) -> subprocess.CompletedProcess[str]:
         given = self._folder / "values.json"
         given.write_text(json.dumps(values or {}))
-        command = [self._program, *arguments, "--namespace", NAMESPACE, "--kube-version", KUBERNETES, "--values", str(given)]
+        command = [self._program, *arguments, "--namespace", NAMESPACE, "--kube-version", kubernetes, "--values", str(given)]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=120, check=False)
 
-    def template(self, chart: str, values: dict[str, Any] | None = None) -> list[Manifest]:
-        done = self.run("template", chart, str(CHARTS / chart), values=values)
+    def template(self, chart: str, values: dict[str, Any] | None = None, kubernetes: str = KUBERNETES) -> list[Manifest]:
+        done = self.run("template", chart, str(CHARTS / chart), values=values, kubernetes=kubernetes)
         assert done.returncode == 0, done.stderr
         return [manifest for manifest in yaml.safe_load_all(done.stdout) if manifest]
 

@@ -11,8 +11,9 @@ from cluster.charts.helm import NAMESPACE, Helm, Manifest, named, of_kind
 def test_permissions_are_bound_to_their_own_accounts_only(rendered: list[Manifest]) -> None:
     for binding in (*of_kind(rendered, "ClusterRoleBinding"), *of_kind(rendered, "RoleBinding")):
         name = binding["metadata"]["name"]
+        account = "stint-controller" if name == "stint-certificate" else name
         assert binding["roleRef"]["name"] == name
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": NAMESPACE}]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": NAMESPACE}]
 
 
 def test_no_permission_is_a_wildcard_lists_secrets_or_enters_pods(rendered: list[Manifest]) -> None:
@@ -22,7 +23,9 @@ def test_no_permission_is_a_wildcard_lists_secrets_or_enters_pods(rendered: list
             assert "*" not in words
             assert not words & {"pods/exec", "pods/attach", "pods/ephemeralcontainers", "nodes", "escalate", "bind", "impersonate"}
             if "secrets" in rule["resources"]:
-                assert rule["verbs"] == ["get"]
+                assert rule["verbs"] in (["get"], ["get", "patch"], ["create"])
+                assert rule["verbs"] == ["get"] or role["kind"] == "Role"
+                assert rule["verbs"] != ["get", "patch"] or rule["resourceNames"] == ["stint-admission-tls"]
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
@@ -42,6 +45,12 @@ def test_the_controller_answers_probes_and_metrics_and_calls_nobody_but_whom_it_
     assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8080}]}]
     dns = {(protocol, port) for protocol in ("UDP", "TCP") for port in (53, 5353)}
     assert ports == {("TCP", 443), ("TCP", 6443), *dns, ("TCP", 8788)}
+
+
+def test_admission_is_reached_by_the_api_server_and_reaches_nothing_else(default: list[Manifest]) -> None:
+    policy = named(default, "NetworkPolicy", "stint-admission")["spec"]
+    assert [port["port"] for rule in policy["ingress"] for port in rule["ports"]] == [9443, 8080]
+    assert {port["port"] for rule in policy["egress"] for port in rule["ports"]} == {443, 6443, 53, 5353}
 
 
 def test_the_controllers_network_can_be_narrowed(extreme: list[Manifest]) -> None:

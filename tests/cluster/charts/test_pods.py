@@ -12,7 +12,7 @@ from stint.settings import Settings
 
 def test_every_pod_meets_pod_security_restricted(rendered: list[Manifest]) -> None:
     templates = list(pod_templates(rendered))
-    assert len(templates) == 2
+    assert len(templates) == 3
     for template in templates:
         pod = template["spec"]
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -29,9 +29,9 @@ def test_every_pod_meets_pod_security_restricted(rendered: list[Manifest]) -> No
 
 def test_only_the_pods_that_talk_to_the_api_ask_for_a_token(rendered: list[Manifest]) -> None:
     accounts = of_kind(rendered, "ServiceAccount")
-    assert [account["automountServiceAccountToken"] for account in accounts] == [False, False]
+    assert [account["automountServiceAccountToken"] for account in accounts] == [False, False, False]
     pods = [template["spec"] for template in pod_templates(rendered)]
-    assert {pod["serviceAccountName"] for pod in pods} == {"stint-controller", "stint-release-finalizers"}
+    assert {pod["serviceAccountName"] for pod in pods} == {"stint-controller", "stint-admission", "stint-release-finalizers"}
     assert all(pod["automountServiceAccountToken"] for pod in pods)
 
 
@@ -64,11 +64,26 @@ def test_one_controller_at_a_time_may_be_evicted_if_there_are_several(helm: Helm
     assert [budget["spec"]["maxUnavailable"] for budget in budgets] == ([1] if there else [])
 
 
-def test_selectors_find_the_controller_whatever_labels_the_user_adds(rendered: list[Manifest]) -> None:
-    deployment = named(rendered, "Deployment", "stint-controller")
+def test_admission_is_there_twice_is_probed_and_never_short_of_a_replica(default: list[Manifest]) -> None:
+    spec = named(default, "Deployment", "stint-admission")["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
+    assert spec["template"]["spec"]["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
+    assert container["args"] == ["admission"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert named(default, "Service", "stint-admission")["spec"]["ports"][0]["targetPort"] in {port["name"] for port in container["ports"]}
+    given = {variable["name"] for variable in container["env"]}
+    assert given == {"STINT_SYSTEM_NAMESPACE", "STINT_LOG_LEVEL", "STINT_DEFAULT_COST_LIMIT"}
+
+
+@pytest.mark.parametrize("component", ["controller", "admission"])
+def test_selectors_find_the_pods_whatever_labels_the_user_adds(rendered: list[Manifest], component: str) -> None:
+    deployment = named(rendered, "Deployment", f"stint-{component}")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
-    selectors = [deployment["spec"]["selector"]["matchLabels"], named(rendered, "Service", "stint-controller")["spec"]["selector"]]
-    selectors += [budget["spec"]["selector"]["matchLabels"] for budget in of_kind(rendered, "PodDisruptionBudget")]
+    selectors = [deployment["spec"]["selector"]["matchLabels"], named(rendered, "Service", f"stint-{component}")["spec"]["selector"]]
+    budgets = [budget for budget in of_kind(rendered, "PodDisruptionBudget") if budget["metadata"]["name"] == f"stint-{component}"]
+    selectors += [budget["spec"]["selector"]["matchLabels"] for budget in budgets]
     for selector in selectors:
         assert selector.items() <= labels.items()
 

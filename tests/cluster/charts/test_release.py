@@ -70,7 +70,10 @@ def test_everything_optional_can_be_switched_off(helm: Helm) -> None:
 
 
 def test_every_object_is_labelled_and_lands_in_the_release_namespace(rendered: list[Manifest]) -> None:
-    cluster_wide = {"ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition"}
+    cluster_wide = {
+        "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
+    }  # fmt: skip
     for manifest in rendered:
         meta = manifest["metadata"]
         assert meta["labels"]["app.kubernetes.io/part-of"] == "stint", meta["name"]

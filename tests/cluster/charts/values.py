@@ -29,6 +29,18 @@ EXTREME: dict[str, Any] = {
         "podAnnotations": {"example.com/note": "true"},
         "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
     },
+    "admission": {
+        "replicas": 3,
+        "policy": False,
+        "certManager": {"enabled": True, "issuerRef": {"kind": "ClusterIssuer", "name": "internal"}},
+        "priorityClassName": "system-cluster-critical",
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "control-plane", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}],
+        "podLabels": {"team": "platform", "app.kubernetes.io/component": "something-else"},
+        "podAnnotations": {"example.com/note": "true"},
+    },
     "serviceAccount": {"annotations": {"example.com/role": "stint"}},
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "podDisruptionBudget": {"enabled": True, "maxUnavailable": "50%"},
@@ -47,6 +59,7 @@ EXTREME: dict[str, Any] = {
 }
 BARE: dict[str, Any] = {
     "crds": {"install": False},
+    "admission": {"enabled": False, "policy": False},
     "rbac": {"aggregatedRoles": False},
     "service": {"enabled": False},
     "podDisruptionBudget": {"enabled": False},

@@ -70,6 +70,14 @@ def waiter(uid: str, namespace: str = "a", *, priority: int = 0, age: float = 0,
     return Waiter(uid, attempt, namespace, after(-age), priority, left)
 
 
+def would_start(ledger: Ledger, subject: Subject, now: datetime) -> Verdict:
+    """The verdict on a session like this that names no limit, without any effect."""
+    ledger.observe(Session("probe", subject), now)
+    verdict = ledger.ask("probe", NOTHING, now)
+    ledger.forget("probe", now)
+    return verdict
+
+
 class Bench:
     """A ledger with its queue, and what tests ask of them."""
 

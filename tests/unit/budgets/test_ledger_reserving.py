@@ -9,7 +9,6 @@ from stint.budgets.amounts import NOTHING, amounts
 from stint.budgets.budget import Budget
 from stint.budgets.facts import Running, Settled
 from stint.budgets.ledger import NotAdmissible
-from stint.budgets.selection import Subject
 from unit.budgets.kit import (
     BUSY,
     CONCURRENCY_1,
@@ -113,11 +112,10 @@ def test_what_cannot_be_admitted_raises() -> None:
         bench.ledger.admit("s", 1, NOTHING, NOW)
 
 
-def test_a_preview_and_a_question_have_no_effect() -> None:
+def test_a_question_has_no_effect() -> None:
     bench = Bench(budget(COST_10_DAILY, per=["Namespace"]))
     bench.known("s")
     for _ in range(3):
-        assert bench.ledger.preview(Subject("new"), NOTHING, NOW).admitted
         assert bench.ledger.ask("s", amounts("10"), NOW).admitted
     assert bench.sums() == {}
     assert [account.name for account in bench.ledger.accounts(budget().key)] == ["Namespace=a"]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 SECTIONS = {
-    "stint": ("images", "crds", "sessions", "controller", "rbac", "service", "uninstall", "networkPolicy", "podDisruptionBudget"),
+    "stint": ("images", "crds", "sessions", "controller", "admission", "rbac", "service", "uninstall", "networkPolicy", "podDisruptionBudget"),
     "stint-library": ("provider", "profiles"),
 }
 PAGES = ("charts/stint/README.md", "charts/stint-library/README.md", "docs/install.md")

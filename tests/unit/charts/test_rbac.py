@@ -24,13 +24,14 @@ def granted(rules: list[dict[str, Any]]) -> dict[tuple[str, str], set[str]]:
 
 
 def test_the_chart_ships_these_cluster_roles_and_no_others(cluster_roles: Roles) -> None:
-    assert set(cluster_roles) == {"stint-controller", "stint-release-finalizers", "stint-view", "stint-edit", "stint-admin"}
+    ours = {"stint-controller", "stint-admission", "stint-certificate", "stint-release-finalizers"}
+    assert set(cluster_roles) == {*ours, "stint-view", "stint-edit", "stint-admin"}
 
 
 def test_no_rule_holds_a_wildcard(cluster_roles: Roles) -> None:
     for rules in cluster_roles.values():
         for rule in rules:
-            assert set(rule) == {"apiGroups", "resources", "verbs"}
+            assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
             assert not any("*" in word for words in rule.values() for word in words), rule
 
 
@@ -50,7 +51,7 @@ def test_nobody_is_given_a_way_into_pods_or_accounts(cluster_roles: Roles, resou
 
 
 def test_nobody_may_change_permissions_or_impersonate(cluster_roles: Roles) -> None:
-    powerful = {"rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io"}
+    powerful = {"rbac.authorization.k8s.io", "apiextensions.k8s.io"}
     for rules in cluster_roles.values():
         assert not {group for group, _ in granted(rules)} & powerful
         assert not {verb for verbs in granted(rules).values() for verb in verbs} & {"escalate", "bind", "impersonate"}
@@ -93,6 +94,24 @@ def test_beside_that_it_may_write_one_lease_of_its_own_namespace(charts: Path) -
     [role] = [document for document in documents if document["kind"] == "Role"]
     group = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     assert role["rules"] == [{**group, "verbs": ["create"]}, {**group, "resourceNames": [NAME], "verbs": ["get", "watch", "update"]}]
+
+
+@pytest.mark.parametrize(("role", "verbs"), [("stint-admission", {"get"}), ("stint-certificate", {"get", "patch"})])
+def test_of_webhook_configurations_only_our_own_are_touched(cluster_roles: Roles, role: str, verbs: set[str]) -> None:
+    group = "admissionregistration.k8s.io"
+    (rule,) = [rule for rule in cluster_roles[role] if group in rule["apiGroups"]]
+    assert rule["resourceNames"] == ["stint-admission"]
+    assert set(rule["verbs"]) == verbs
+    others = [name for name, rules in cluster_roles.items() if any(group in each["apiGroups"] for each in rules)]
+    assert sorted(others) == ["stint-admission", "stint-certificate"]
+
+
+def test_admission_only_reads(cluster_roles: Roles) -> None:
+    """And no sessions: what it has to know of them, the budgets' status says."""
+    found = granted(cluster_roles["stint-admission"])
+    assert {verb for verbs in found.values() for verb in verbs} == {"get", "list", "watch"}
+    assert {resource for group, resource in found if group == "stint.dev"} == STINT_KINDS - {"agentsessions"}
+    assert ("", "secrets") not in found
 
 
 def test_the_hook_only_finds_sessions_and_patches_them(cluster_roles: Roles) -> None:

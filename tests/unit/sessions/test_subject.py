@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from stint.budgets.amounts import Amounts, amounts
 from stint.budgets.facts import Running
 from stint.sessions.names import RESERVED_ANNOTATION
 from stint.sessions.subject import session_of, waiter_of
-from unit.sessions.builders import NAMESPACE, UID, Gone, ago, attempt, ended_pod, observed, profile, provider, running_pod, session, status
+from unit.sessions.builders import NAMESPACE, SETTINGS, UID, Gone, ago, attempt, ended_pod, observed, profile, provider, running_pod, session, status
 
 NOBODY: dict[str, str] = {}
 EPHEMERAL: Json = {"workspace": {"ephemeral": True}}
@@ -39,10 +40,23 @@ def test_a_session_without_labels_has_none() -> None:
     assert session_of(observed(), NOBODY).subject.labels == {}
 
 
-def test_nobody_vouches_for_who_created_it() -> None:
-    item = session(annotations={"stint.dev/created-by": "alice"}, labels={"user": "alice"})
-    subject = session_of(observed(item), NOBODY).subject
-    assert (subject.user, subject.groups) == ("unknown", ())
+STAMPED = {"stint.dev/created-by": "alice", "stint.dev/created-by-groups": "devs\nCN=a,OU=b"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "guarded", "expected"),
+    [
+        (STAMPED, True, ("alice", ("devs", "CN=a,OU=b"))),
+        (STAMPED, False, ("unknown", ())),
+        ({}, True, ("unknown", ())),
+        ({"stint.dev/created-by-groups": "devs"}, True, ("unknown", ())),
+    ],
+    ids=["stamped", "nobody guards the stamp", "from before", "half a stamp"],
+)
+def test_who_created_it_is_who_was_stamped_where_that_cannot_be_forged(annotations: Json, guarded: bool, expected: tuple[str, tuple[str, ...]]) -> None:
+    seen = observed(session(annotations=annotations, labels={"user": "bob"}))
+    subject = session_of(replace(seen, settings=SETTINGS.model_copy(update={"creators_known": guarded})), NOBODY).subject
+    assert (subject.user, subject.groups) == expected
 
 
 @pytest.mark.parametrize(
