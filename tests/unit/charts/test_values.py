@@ -116,6 +116,8 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
         ("networkPolicy/controller/egress/dnsPeers", [{"podSelectors": {}}], "'podSelectors' was unexpected"),
         ("podDisruptionBudget/maxUnavailable", "half", "does not match"),
         ("crds/keep", "yes", "'boolean'"),
+        ("monitoring/podMonitor", {"interval": "often"}, "does not match"),
+        ("monitoring/serviceMonitor", {}, "'serviceMonitor' was unexpected"),
     ],
 )
 def test_a_bad_value_is_refused(charts: Path, path: str, value: Any, says: str) -> None:
