@@ -48,7 +48,7 @@ lint: $(READY) ## ruff, mypy --strict, and which package may import which
 	$(VENV)/bin/lint-imports
 
 .PHONY: generate
-generate: $(READY) ## Write what is derived from the models: CRDs and field reference
+generate: $(READY) ## Write what is derived: CRDs, field reference, page of metrics
 	$(PY) hack/generate.py
 	@mkdir -p charts/stint/files/crds && rm -f charts/stint/files/crds/*.yaml && cp crds/*.yaml charts/stint/files/crds/
 

@@ -23,11 +23,13 @@ from typing import Any
 import kopf
 
 from stint.accounting import Accounting, budget_key
+from stint.budgets.gauges import BudgetGauges
 from stint.budgets.kind import BUDGETS, Budgets
 from stint.certificates.keeper import keep_certificate
 from stint.engine.cache import ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
 from stint.engine.fence import FencedClient
+from stint.engine.gauges import QueueGauges
 from stint.engine.keys import Key
 from stint.engine.leadership import Leadership
 from stint.engine.queue import WorkQueue
@@ -38,6 +40,7 @@ from stint.kube.informer import Informer, list_all
 from stint.kube.resources import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
 from stint.providers.kind import PROVIDERS, Providers
+from stint.sessions.census import SessionGauges, brief
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.kind import Sessions
@@ -48,7 +51,10 @@ from stint.sessions.pod_store import PodStore
 from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
 from stint.settings import Settings
+from stint.telemetry import metrics
+from stint.telemetry.exposition import metrics_route
 from stint.telemetry.health import Health
+from stint.telemetry.leader import WhileLeading, set_leader
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +93,7 @@ class Assembly:
         self.queue = WorkQueue()
         self.waiters = Waiters()
         self.caches = {resource: ObjectCache(kind) for resource, kind in KINDS.items()}
+        self.caches[SESSIONS] = ObjectCache(KINDS[SESSIONS], brief)
         self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds)
         self.policies = PolicyStore()
         presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
@@ -113,11 +120,14 @@ class Assembly:
         """Whether everything has been listed: from then on this replica may lead."""
         self.acting = False
         """Whether this replica leads and its workers run."""
+        budget_gauges = BudgetGauges(desk.admissions, lambda: desk.open, clock)
+        gauges = WhileLeading(SessionGauges(sessions, self.pods, clock), budget_gauges, QueueGauges(self.queue))
         self.health = Health(
             ready=lambda: self.filled,
             waiting=lambda: len(self.queue) if self.acting else 0,
             last_progress=lambda: self.controller.last_progress,
             overdue=lambda: self.leadership.overdue,
+            more=[metrics_route(metrics.controller, gauges)],
         )
         self.stop_flag = asyncio.Event()
         self.failure: BaseException | None = None
@@ -211,6 +221,7 @@ class Assembly:
             await self.accounting.open()
             gc.freeze()  # and so does the ledger
             self.acting = True
+            set_leader(True)
             self.controller.last_progress = time.monotonic()
             if self.settings.keep_certificate:
                 group.create_task(keep_certificate(self._fenced, self.settings.system_namespace, self._clock))

@@ -1,7 +1,8 @@
 """Builds the cluster's programs from Go modules, once, into a cache that is addressed by content.
 
 There are three families, each with a go.mod of its own, because their dependencies exclude each other (CoreDNS wants a newer etcd client
-than the etcd server we run). Go files of our own are not needed: the `tool` lines of each go.mod name the main packages.
+than the etcd server we run). Go files of our own are not needed: the `tool` lines of each go.mod name the main packages. A fourth, Prometheus, is
+no part of the cluster: it is built by the tests that need it.
 
     <cache>/bin/<hash>/          the binaries of one family; hash of go.mod, go.sum, flags, Go version, architecture
     <cache>/bin/all-<hash>/      links to all of them: the one folder that goes into PATH
@@ -34,6 +35,7 @@ class Family:
     stamps: tuple[str, ...]
     usually: str
     sources: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -75,7 +77,15 @@ CONTAINERD = Family(
     "1 min on two cores",
 )
 COREDNS = Family("coredns", "github.com/coredns/coredns", (), "2 min on two cores")
+PROMETHEUS = Family(
+    "prometheus",
+    "github.com/prometheus/prometheus",
+    ("github.com/prometheus/common/version.Version={version}",),
+    "2 min on two cores",
+    tags=("remove_all_sd", "enable_kubernetes_sd"),  # of thirty ways to find targets, one
+)
 FAMILIES = (KUBERNETES, CONTAINERD, COREDNS)
+"""The cluster's programs."""
 
 
 def ensure_binaries(progress: Progress) -> Path:
@@ -118,7 +128,7 @@ def cache_key(family: Family, go_version: str) -> str:
         (family.folder / "go.mod").read_bytes(),
         (family.folder / "go.sum").read_bytes(),
         family.link_flags().encode(),
-        " ".join(family.sources).encode(),
+        " ".join((*family.sources, *family.tags)).encode(),
         go_version.encode(),
         platform.machine().encode(),
     ):
@@ -138,7 +148,7 @@ def _build(family: Family, go: Go, folder: Path) -> None:
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    _go(go, family, "build", "-trimpath", "-buildvcs=false", "-ldflags", family.link_flags(), "-o", f"{partial}/", "tool")
+    _go(go, family, "build", "-trimpath", "-buildvcs=false", f"-tags={','.join(family.tags)}", "-ldflags", family.link_flags(), "-o", f"{partial}/", "tool")
     for before, after in RENAMED.items():
         if (partial / before).exists():
             (partial / before).rename(partial / after)

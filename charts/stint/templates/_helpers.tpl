@@ -23,6 +23,15 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 {{- end }}
 
+{{/* For a Prometheus that finds pods by annotations. With a PodMonitor there are none: it would scrape twice. */}}
+{{- define "stint.scrapeAnnotations" -}}
+{{- if and .Values.monitoring.scrapeAnnotations (not .Values.monitoring.podMonitor.enabled) -}}
+prometheus.io/scrape: "true"
+prometheus.io/port: "8080"
+prometheus.io/path: /metrics
+{{- end -}}
+{{- end }}
+
 {{/* Pod-level half of what Pod Security "restricted" asks for. */}}
 {{- define "stint.podSecurityContext" -}}
 runAsNonRoot: true

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from stint.admission.answer import Answer
+from stint.admission.answer import Answer, decision_of
 from stint.admission.certificate import Certificate
 from stint.admission.configuration import judge_budget, judge_profile, judge_provider
 from stint.admission.known import Budgets, Copy, labels_of
@@ -27,9 +27,14 @@ from stint.kube.resources import NAMESPACES
 from stint.profiles.kind import PROFILES
 from stint.providers.kind import PROVIDERS
 from stint.settings import Settings
+from stint.telemetry import metrics
+from stint.telemetry.admission import admission_decided
+from stint.telemetry.exposition import metrics_route
 
 log = logging.getLogger(__name__)
 Item = dict[str, Any]
+KINDS = {"agentsession": "AgentSession", "ratebudget": "RateBudget", "agentprofile": "AgentProfile", "modelprovider": "ModelProvider"}
+"""What the validating handlers judge, by their ids. The creator's stamp is no decision."""
 
 
 class Admission:
@@ -88,9 +93,10 @@ class Admission:
     def provider(self, item: Item) -> Answer:
         return judge_provider(item)
 
-    def answered(self, handler: str, decision: str, seconds: float) -> None:
-        """Every answer passes here, for whoever counts and measures them: decision is allowed, refused or error."""
-        log.debug("%s: %s in %.1f ms", handler, decision, seconds * 1000)
+    def answered(self, handler: str, told: Mapping[str, Any] | None, seconds: float) -> None:
+        """Every answer passes here, and is counted."""
+        if handler in KINDS:
+            admission_decided(KINDS[handler], *decision_of(told), seconds)
 
     # The process
 
@@ -140,7 +146,7 @@ class Admission:
             return web.Response(status=503 if problem else 200, text=f"{problem or 'ready'}\n")
 
         app = web.Application()
-        app.add_routes([web.get("/healthz", alive), web.get("/readyz", ready)])
+        app.add_routes([web.get("/healthz", alive), web.get("/readyz", ready), metrics_route(metrics.admission)])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from the node

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import kopf
@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of a request: two objects, each of which etcd limits to 1.5 MB."""
-Observer = Callable[[str, str, float], None]
-"""Told of each answer: handler, decision (allowed, refused, error), seconds."""
+Observer = Callable[[str, Mapping[str, Any] | None, float], None]
+"""Told of each answer: handler, the response (None: the request could not be understood), seconds."""
 
 
 class AdmissionServer:
@@ -52,18 +52,18 @@ class AdmissionServer:
 
     async def _answer(self, ask: Any, request: web.Request) -> web.Response:
         handler, began = request.match_info["handler"], time.monotonic()
-        decision = "error"
+        told = None
         try:
             review = orjson.loads(await request.read())
             _forget_uid(review)
             response = await ask(review, webhook=handler)
-            decision = "allowed" if response["response"]["allowed"] else "refused"
+            told = response["response"]
             return web.json_response(body=orjson.dumps(response))
         except (ValueError, TypeError, KeyError, AttributeError) as problem:
             log.warning("a request to %s is no AdmissionReview: %s", handler, type(problem).__name__)
             raise web.HTTPBadRequest from problem
         finally:
-            self._observe(handler, decision, time.monotonic() - began)
+            self._observe(handler, told, time.monotonic() - began)
 
 
 def _forget_uid(review: dict[str, Any]) -> None:

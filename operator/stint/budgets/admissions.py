@@ -115,6 +115,10 @@ class Admissions:
         told = published(self.ledger.budget(key), accounts, waiting=self._queue.waiting(key), old=old, generation=generation, now=now)
         return {**told, **self.committed(key)}
 
+    def waiting(self) -> Mapping[BudgetKey, int]:
+        """How many sessions wait for room, by budget; budgets that nobody waits for may be left out."""
+        return self._queue.waiting_by_budget()
+
     def urgent(self, key: BudgetKey) -> bool:
         """Whether somebody waits for the next write of this budget's status."""
         return key in self._joining.missing or self._commits.waits(key)

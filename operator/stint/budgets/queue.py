@@ -12,6 +12,7 @@ another. Only the first of a line is ever asked, so settling one session costs t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -107,6 +108,13 @@ class Queue:
     def waiting(self, budget: BudgetKey) -> int:
         """How many sessions wait for room in a budget."""
         return sum(len(line.waiters) for account, line in self._lines.items() if account.budget.key == budget)
+
+    def waiting_by_budget(self) -> Counter[BudgetKey]:
+        """The same for all budgets at once."""
+        found: Counter[BudgetKey] = Counter()
+        for account, line in self._lines.items():
+            found[account.budget.key] += len(line.waiters)
+        return found
 
     def ahead_of(self, uid: str) -> int:
         """How many sessions of its own namespace go before it; between namespaces the order follows from what each uses."""

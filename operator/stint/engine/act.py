@@ -49,6 +49,27 @@ class Memory(Protocol):
         """An object that the API server does not have."""
 
 
+class Witness(Protocol):
+    """Is told what of a plan has come to pass, once, when the API server has confirmed it. What was there already is not news."""
+
+    def written(self, status: Mapping[str, Any]) -> None:
+        """The status, in place of the one that the plan was made from."""
+
+    def created(self, resource: Resource, item: dict[str, Any]) -> None:
+        """An object, as the API server answered it."""
+
+
+class Nobody:
+    """For plans whose outcome nobody counts."""
+
+    def written(self, status: Mapping[str, Any]) -> None: ...
+
+    def created(self, resource: Resource, item: dict[str, Any]) -> None: ...
+
+
+NOBODY = Nobody()
+
+
 class ObjectGone(Exception):
     """The object whose plan it is does not exist any more."""
 
@@ -68,21 +89,21 @@ class Target:
         return meta
 
 
-async def act(client: Client, plan: Plan, target: Target, memory: Memory) -> Refusal | None:
+async def act(client: Client, plan: Plan, target: Target, memory: Memory, witness: Witness = NOBODY) -> Refusal | None:
     """Do everything in the plan. Returns why the API server would not have one of our objects, if so.
 
     Raises `Conflict` when the status has changed meanwhile (look again), `ObjectGone`, and `Unreachable` and `ApiError` as the client does.
     """
     if not plan.delete_first:
-        await _write_status(client, plan, target, memory)
+        await _write_status(client, plan, target, memory, witness)
     await _write_finalizers(client, plan, target, memory)
     for deletion in plan.delete:
         await _delete(client, deletion, memory)
     if plan.delete_first:
-        await _write_status(client, plan, target, memory)
+        await _write_status(client, plan, target, memory, witness)
     refusal = None
     for creation in plan.create:
-        refusal = await _create(client, creation, target, memory)
+        refusal = await _create(client, creation, target, memory, witness)
         if refusal is not None:
             break
     for event in plan.events:
@@ -90,7 +111,7 @@ async def act(client: Client, plan: Plan, target: Target, memory: Memory) -> Ref
     return refusal
 
 
-async def _write_status(client: Client, plan: Plan, target: Target, memory: Memory) -> None:
+async def _write_status(client: Client, plan: Plan, target: Target, memory: Memory, witness: Witness) -> None:
     if plan.status is None or plan.status == (target.item.get("status") or {}):
         return
     meta = target.meta
@@ -103,6 +124,7 @@ async def _write_status(client: Client, plan: Plan, target: Target, memory: Memo
             raise
         raise ObjectGone(meta["uid"]) from gone
     memory.feed(target.resource, written)
+    witness.written(plan.status)
 
 
 async def _write_finalizers(client: Client, plan: Plan, target: Target, memory: Memory) -> None:
@@ -130,7 +152,7 @@ async def _delete(client: Client, deletion: Delete, memory: Memory) -> None:
         log.info("%s %s/%s is another object by now; left alone", deletion.resource.plural, deletion.namespace, deletion.name)
 
 
-async def _create(client: Client, creation: Create, target: Target, memory: Memory) -> Refusal | None:
+async def _create(client: Client, creation: Create, target: Target, memory: Memory, witness: Witness) -> Refusal | None:
     manifest = creation.manifest
     meta = manifest["metadata"]
     try:
@@ -147,6 +169,7 @@ async def _create(client: Client, creation: Create, target: Target, memory: Memo
         ending = any(cause.get("reason") == NAMESPACE_TERMINATING for cause in causes)
         return Refusal(manifest["kind"], meta["name"], NAMESPACE_TERMINATING if ending else no.reason, no.message)
     memory.feed(creation.resource, created)
+    witness.created(creation.resource, created)
     return None
 
 

@@ -7,7 +7,7 @@ word of the object's end does not bring it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,6 +25,8 @@ class Held(NamedTuple):
     uid: str
     namespace: str
     text: bytes
+    brief: Any = None
+    """What the cache was told to keep at hand of the object; counting ten thousand objects parses none."""
 
     def parsed(self) -> dict[str, Any]:
         """A fresh copy of the object."""
@@ -35,8 +37,9 @@ class Held(NamedTuple):
 class ObjectCache:
     """Objects of one kind, by namespace and name."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, brief: Callable[[dict[str, Any]], Any] = lambda item: None) -> None:
         self.kind = kind
+        self._brief = brief
         self._held: dict[tuple[str, str], Held] = {}
         self._gone: dict[str, None] = {}
 
@@ -51,7 +54,7 @@ class ObjectCache:
         if (held is not None and held.version >= version) or meta["uid"] in self._gone:
             return False
         slim = {**item, "metadata": {name: value for name, value in meta.items() if name != "managedFields"}}
-        self._held[key] = Held(version, meta["uid"], meta["namespace"], orjson.dumps(slim))
+        self._held[key] = Held(version, meta["uid"], meta["namespace"], orjson.dumps(slim), self._brief(item))
         return True
 
     def drop(self, item: dict[str, Any]) -> None:
@@ -67,6 +70,10 @@ class ObjectCache:
     def __iter__(self) -> Iterator[Key]:
         """The keys of all objects."""
         return iter([Key(self.kind, namespace, name) for namespace, name in self._held])
+
+    def briefs(self) -> Iterable[Any]:
+        """What is kept at hand of every object."""
+        return (held.brief for held in self._held.values())
 
     def held(self, namespace: str, name: str) -> Held | None:
         """The version that we hold, unparsed."""

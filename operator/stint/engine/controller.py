@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from stint.engine.act import Client, Memory, ObjectGone, Target, act
+from stint.engine.act import NOBODY, Client, Memory, ObjectGone, Target, Witness, act
 from stint.engine.keys import Key
 from stint.engine.leadership import LeadershipLost
 from stint.engine.plan import Plan, Refusal
 from stint.engine.queue import WorkQueue
 from stint.kube.errors import ApiError, Conflict, Unreachable
+from stint.telemetry.reconciles import Result, looked
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Look:
 
     target: Target
     plan: Plan
+    witness: Witness = NOBODY
 
 
 class Kind(Protocol):
@@ -78,29 +80,37 @@ class Controller:
 
     async def reconcile(self, key: Key) -> None:
         """One pass for one object; a failure schedules the next one and touches no other object. Raises `LeadershipLost`."""
+        begun, result = time.perf_counter(), await self._reconcile(key)
+        looked(key.kind, result, time.perf_counter() - begun)
+
+    async def _reconcile(self, key: Key) -> Result:
         try:
             await self._pass(key)
         except ObjectGone as gone:
             self._kinds[key.kind].vanished(key, str(gone))
             self._queue.succeeded(key)
+            return "gone"
         except Conflict as stale:
             log.debug("%s: seen too early, looking again: %s", key, stale)
             self._queue.failed(key)
+            return "conflict"
         except (Unreachable, ApiError) as failure:
             log.warning("%s: %s; next try in %.1f s", key, failure, self._queue.failed(key))
+            return "unreachable" if isinstance(failure, Unreachable) else "refused"
         except LeadershipLost:
             raise
         except Exception:
             log.exception("%s: a bug in the plan; next try in %.1f s", key, self._queue.failed(key))
-        else:
-            self._queue.succeeded(key)
+            return "bug"
+        self._queue.succeeded(key)
+        return "done"
 
     async def _pass(self, key: Key) -> None:
         now = self._clock()
         look = await self._kinds[key.kind].look(key, now, self._refusals.pop(key, None))
         if look is None:
             return
-        refusal = await act(self._client, look.plan, look.target, self._memory)
+        refusal = await act(self._client, look.plan, look.target, self._memory, look.witness)
         if refusal is not None:
             self._refusals[key] = refusal
             self._queue.add(key)

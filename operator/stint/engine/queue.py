@@ -10,6 +10,7 @@ taken, one comes from the second, so that a burst of new objects begins at once 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from stint.engine.keys import Key
@@ -27,7 +28,8 @@ class WorkQueue:
         self._bookkeeping: deque[Key] = deque()
         self._second: set[Key] = set()
         self._taken = 0
-        self._waiting: set[Key] = set()
+        self._waiting: dict[Key, float] = {}
+        """Since when, by a clock that only goes forward."""
         self._held: set[Key] = set()
         self._changed: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -38,12 +40,21 @@ class WorkQueue:
     def __len__(self) -> int:
         return len(self._line) + len(self._bookkeeping)
 
+    @property
+    def bookkeeping(self) -> int:
+        """How many of them stand in the second line."""
+        return len(self._bookkeeping)
+
+    def oldest(self) -> float:
+        """Seconds that the key has waited that has waited longest; 0 if none waits."""
+        return time.monotonic() - min(self._waiting.values()) if self._waiting else 0.0
+
     def add(self, key: Key, *, bookkeeping: bool = False) -> None:
         """Look at this key soon."""
         if key in self._held:
             self._changed.add(key)
         elif key not in self._waiting:
-            self._waiting.add(key)
+            self._waiting[key] = time.monotonic()
             (self._bookkeeping if bookkeeping else self._line).append(key)
             if bookkeeping:
                 self._second.add(key)
@@ -64,7 +75,7 @@ class WorkQueue:
         self._taken += 1
         second = self._bookkeeping and (not self._line or self._taken % TURNS == 0)
         key = (self._bookkeeping if second else self._line).popleft()
-        self._waiting.discard(key)
+        del self._waiting[key]
         self._second.discard(key)
         self._held.add(key)
         self._cancel(key)

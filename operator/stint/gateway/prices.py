@@ -7,7 +7,7 @@ requests adds up to the cent.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Literal
@@ -48,12 +48,9 @@ class PriceTable:
     unknown: UnknownModels
 
     def find(self, model: str) -> Price | None:
-        """The price of `model`: of that very name, else of the longest name it is a dated form of."""
-        exact = self.prices.get(model)
-        if exact is not None:
-            return exact
-        names = [name for name in self.prices if model.startswith(name) and _SAME_MODEL.fullmatch(model, len(name))]
-        return self.prices[max(names, key=len)] if names else None
+        """The price of `model`, if it has one."""
+        name = priced_as(model, self.prices)
+        return None if name is None else self.prices[name]
 
     def dearest(self) -> Price:
         """The highest price of the table for each kind of token, which may come from different models."""
@@ -70,6 +67,13 @@ class PriceTable:
         return tuple(
             Charge(model=part.model or asked, tokens=part.tokens, cost=cost(part.tokens, self.price_of(part.model, asked))) for part in metered.parts
         )
+
+
+def priced_as(model: str, names: Collection[str]) -> str | None:
+    """The name that a model has in a price list: its very own, else the longest that it is a dated form of."""
+    if model in names:
+        return model
+    return max((name for name in names if model.startswith(name) and _SAME_MODEL.fullmatch(model, len(name))), key=len, default=None)
 
 
 def cost(tokens: Tokens, price: Price) -> Decimal:

@@ -7,6 +7,7 @@ and not in the API server.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import quote, urlencode
@@ -17,6 +18,7 @@ from stint.kube.connection import Answer, Connection
 from stint.kube.errors import Unreachable, from_status
 from stint.kube.pool import Pool
 from stint.kube.resources import PODS, Resource
+from stint.telemetry.requests import NO_ANSWER, answered
 
 Json = dict[str, Any]
 Body = Json | list[Json] | None
@@ -123,6 +125,7 @@ class KubeClient:
         if name:
             params["fieldSelector"] = f"metadata.name={name}"
         path = resource.path(namespace)
+        code = NO_ANSWER
         try:
             async with (await self._signed_in()).stream(_target(path, params), REQUEST_TIMEOUT) as (code, connection):
                 if code >= 400:
@@ -137,6 +140,8 @@ class KubeClient:
                     yield event["type"], item
         except (OSError, orjson.JSONDecodeError) as broken:
             raise Unreachable(f"the watch on {resource.plural} broke: {broken!r}") from broken
+        finally:
+            answered("GET", path, params, code, 0.0)
 
     async def log_tail(self, namespace: str, pod: str, container: str, lines: int) -> str:
         """The last lines of a container's log."""
@@ -160,10 +165,14 @@ class KubeClient:
     ) -> Answer:
         pool = await self._signed_in()
         data = None if body is None else orjson.dumps(body)
+        begun, code = time.perf_counter(), NO_ANSWER
         try:
             answer = await pool.ask(method, _target(path, params), data, content_type, REQUEST_TIMEOUT, accept)
+            code = answer.status
         except OSError as broken:
             raise Unreachable(f"{method} {path}: {broken!r}") from broken
+        finally:
+            answered(method, path, params, code, time.perf_counter() - begun)
         if answer.status >= 400:
             _refuse(method, path, answer)
         return answer

@@ -18,6 +18,7 @@ from stint.kube.resources import PODS
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.names import KIND, pod_name
+from stint.sessions.news import SessionNews
 from stint.sessions.observe import World, observe
 from stint.sessions.observed import Observed
 from stint.sessions.plan import plan, ready_to_leave, starts
@@ -60,7 +61,7 @@ class Sessions:
         if self._desk.open:
             seen, decided = await self._ask_budgets(seen, decided)
         self._waiters.wait(key, awaited(seen, decided))
-        return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided)
+        return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided, SessionNews(seen))
 
     async def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
         """Tell the budgets how far it is, and let no attempt begin that they have not admitted."""

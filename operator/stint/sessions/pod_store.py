@@ -6,6 +6,7 @@ settled they are dropped, because ten thousand of them would take 40 MB.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -56,6 +57,10 @@ class PodStore:
         pod = self._pods.get(uid)
         if pod is not None and not pod.gone:
             self._keep(vanished(pod, unwatched=True))
+
+    def alive(self) -> Counter[str]:
+        """How many pods have not ended, by their phase."""
+        return Counter(pod.phase for pod in self._pods.values() if not pod.terminal)
 
     def of(self, session_uid: str) -> list[PodFacts]:
         """The pods of a session, the gone but unsettled included, by attempt."""

@@ -7,7 +7,7 @@ workers make progress and that it renews its Lease.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
@@ -19,13 +19,20 @@ class Health:
     """Answers ``/healthz`` and ``/readyz``."""
 
     def __init__(
-        self, ready: Callable[[], bool], waiting: Callable[[], int], last_progress: Callable[[], float], overdue: Callable[[], bool]
+        self,
+        ready: Callable[[], bool],
+        waiting: Callable[[], int],
+        last_progress: Callable[[], float],
+        overdue: Callable[[], bool],
+        more: Sequence[web.RouteDef] = (),
     ) -> None:
-        """``waiting``: how many objects wait for workers that run; ``overdue``: whether this was the leader, and should have ended."""
+        """``waiting``: how many objects wait for workers that run; ``overdue``: whether this was the leader, and should have ended; ``more`` is
+        served beside the probes."""
         self._ready = ready
         self._overdue = overdue
         self._waiting = waiting
         self._last_progress = last_progress
+        self._more = more
 
     async def healthz(self, _: web.Request) -> web.Response:
         if self._overdue():
@@ -41,7 +48,7 @@ class Health:
     async def start(self, port: int) -> web.AppRunner:
         """Serve on all addresses; the caller cleans the runner up."""
         app = web.Application()
-        app.add_routes([web.get("/healthz", self.healthz), web.get("/readyz", self.readyz)])
+        app.add_routes([web.get("/healthz", self.healthz), web.get("/readyz", self.readyz), *self._more])
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "0.0.0.0", port).start()  # noqa: S104 - probes come from the node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from pythonjsonlogger.json import JsonFormatter
+from pythonjsonlogger.orjson import OrjsonFormatter
 
 QUIET = ("kopf.objects", "aiohttp.access", "asyncio")
 """Loggers that would write a line per event, or print whole objects, prompts included."""
@@ -12,8 +12,9 @@ QUIET = ("kopf.objects", "aiohttp.access", "asyncio")
 
 def setup(level: str) -> None:
     """Send everything to stderr."""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # asked for with every line, and shown in none
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter("{asctime}{levelname}{name}{message}", style="{", rename_fields={"asctime": "time", "levelname": "level"}))
+    handler.setFormatter(OrjsonFormatter("{asctime}{levelname}{name}{message}", style="{", rename_fields={"asctime": "time", "levelname": "level"}))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

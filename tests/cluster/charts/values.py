@@ -44,6 +44,11 @@ EXTREME: dict[str, Any] = {
     "serviceAccount": {"annotations": {"example.com/role": "stint"}},
     "service": {"annotations": {"prometheus.io/scrape": "true"}},
     "podDisruptionBudget": {"enabled": True, "maxUnavailable": "50%"},
+    "monitoring": {
+        "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "15s"},
+        "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Stint"}},
+    },
     "networkPolicy": {
         "dnsPorts": [1053],
         "sessions": {"blockedCIDRs": [], "extraEgress": [{"ports": [{"port": 9418}]}]},

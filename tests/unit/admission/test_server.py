@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
 import aiohttp
@@ -17,12 +17,13 @@ from kopf._core.engines.admission import serve_admission_request
 from kopf._core.reactor.inventory import ResourceMemories
 
 from stint.admission import main
-from stint.admission.answer import Answer
+from stint.admission.answer import Answer, decision_of
 from stint.admission.main import registry
 from stint.admission.process import Admission
 from stint.admission.server import AdmissionServer
 from stint.identity import CREATED_BY, CREATED_BY_GROUPS
 from stint.settings import Settings
+from stint.telemetry import metrics
 from unit.budgets.kit import COST_10_DAILY, Json
 from unit.certificates.kit import NAMES, NOW, pair
 
@@ -40,13 +41,14 @@ class Endpoint:
     def __init__(self, process: Admission, memories: ResourceMemories) -> None:
         self.process = process
         self.memories = memories
-        self.seen: list[tuple[str, str]] = []
+        self.seen: list[tuple[str, tuple[str, str]]] = []
         self.url = ""
         self.http: aiohttp.ClientSession
 
-    def observe(self, handler: str, decision: str, seconds: float) -> None:
+    def observe(self, handler: str, told: Mapping[str, Any] | None, seconds: float) -> None:
         assert seconds >= 0
-        self.seen.append((handler, decision))
+        self.seen.append((handler, decision_of(told)))
+        self.process.answered(handler, told, seconds)
 
     async def post(self, handler: str, body: bytes) -> tuple[int, Json]:
         async with self.http.post(f"{self.url}/{handler}", data=body) as answer:
@@ -148,7 +150,7 @@ async def test_warnings_and_refusals_reach_the_user(endpoint: Endpoint) -> None:
     response = await endpoint.review("agentsession", session(limits={"cost": "1e3"}))
     assert not response["allowed"]
     assert response["status"] == {"code": 422, "message": "spec: not an amount of money: '1e3'"}
-    assert endpoint.seen == [("agentsession", "allowed"), ("agentsession", "refused")]
+    assert endpoint.seen == [("agentsession", ("Warned", "")), ("agentsession", ("Denied", "InvalidObject"))]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +177,25 @@ async def test_a_dry_run_counts_nowhere(endpoint: Endpoint) -> None:
     assert tried == [True, True]
     assert [each["allowed"] for each in made] == [True, False]
     assert made[1]["status"]["code"] == 429
+    assert endpoint.seen[-2:] == [("agentsession", ("Allowed", "")), ("agentsession", ("Denied", "BudgetRejected"))]
+
+
+async def test_answers_are_counted_by_kind_decision_and_reason_but_not_those_to_paths_that_are_none(endpoint: Endpoint) -> None:
+    def counted() -> dict[tuple[str, ...], float]:
+        (family,) = [each for each in metrics.admission.registry.collect() if each.name == "stint_admission_requests"]
+        return {tuple(each.labels.values()): each.value for each in family.samples if each.name.endswith("_total")}
+
+    before = counted()
+    await endpoint.review("ratebudget", {"metadata": {"name": "x", "namespace": "a"}, "spec": {"limits": 5}}, plural="ratebudgets")
+    await endpoint.post("whatever", b"{}")
+    after = counted()
+    assert {labels: count - before.get(labels, 0) for labels, count in after.items() if count != before.get(labels)} == {
+        ("RateBudget", "Denied", "InvalidObject"): 1
+    }
+
+
+def test_a_handler_that_failed_is_a_refusal_of_its_own() -> None:
+    assert decision_of({"allowed": False, "status": {"code": 500}}) == ("Denied", "HandlerFailed")
 
 
 async def test_kopf_does_not_remember_each_object_that_is_changed(endpoint: Endpoint) -> None:
@@ -187,7 +208,7 @@ async def test_kopf_does_not_remember_each_object_that_is_changed(endpoint: Endp
 async def test_what_is_no_review_is_a_bad_request(endpoint: Endpoint, body: bytes, caplog: pytest.LogCaptureFixture) -> None:
     status, _ = await endpoint.post("agentsession", body)
     assert status == 400
-    assert endpoint.seen == [("agentsession", "error")]
+    assert endpoint.seen == [("agentsession", ("Denied", "NotAReview"))]
     assert "is no AdmissionReview" in caplog.text
 
 

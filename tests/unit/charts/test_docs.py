@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 SECTIONS = {
-    "stint": ("images", "crds", "sessions", "controller", "admission", "rbac", "service", "uninstall", "networkPolicy", "podDisruptionBudget"),
+    "stint": ("images", "crds", "sessions", "controller", "admission", "rbac", "service", "uninstall", "networkPolicy", "podDisruptionBudget", "monitoring"),
     "stint-library": ("provider", "profiles"),
 }
-PAGES = ("charts/stint/README.md", "charts/stint-library/README.md", "docs/install.md")
+PAGES = ("charts/stint/README.md", "charts/stint-library/README.md", "docs/install.md", "docs/observability.md")
 
 
 def named_values(text: str, sections: tuple[str, ...]) -> set[str]:

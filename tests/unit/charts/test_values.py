@@ -118,6 +118,8 @@ def properties(node: Any) -> Iterator[tuple[str, Any]]:
         ("crds/keep", "yes", "'boolean'"),
         ("admission/replicas", 0, "minimum"),
         ("admission/certManager/issuerRef", {"names": "x"}, "'names' was unexpected"),
+        ("monitoring/podMonitor", {"interval": "often"}, "does not match"),
+        ("monitoring/serviceMonitor", {}, "'serviceMonitor' was unexpected"),
     ],
 )
 def test_a_bad_value_is_refused(charts: Path, path: str, value: Any, says: str) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from devcluster import build, golang
-from devcluster.build import CONTAINERD, FAMILIES, KUBERNETES, Family, cache_key, module_version
+from devcluster.build import CONTAINERD, FAMILIES, KUBERNETES, PROMETHEUS, Family, cache_key, module_version
 from devcluster.errors import DevclusterError
 
+ALL = (*FAMILIES, PROMETHEUS)
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+
+@pytest.mark.parametrize("family", ALL, ids=lambda family: family.name)
 def test_every_family_has_a_complete_module(family: Family) -> None:
     go_mod = (family.folder / "go.mod").read_text()
     assert (family.folder / "go.sum").stat().st_size > 0
@@ -33,11 +35,12 @@ def test_the_key_changes_with_sources_flags_and_go_version(tmp_path: Path, monke
     first = cache_key(CONTAINERD, "1.26.8")
     assert first == cache_key(CONTAINERD, "1.26.8")
     keys = {first, cache_key(CONTAINERD, "1.26.9"), cache_key(dataclasses.replace(CONTAINERD, stamps=()), "1.26.8")}
+    keys.add(cache_key(dataclasses.replace(CONTAINERD, tags=("small",)), "1.26.8"))
     for name in ("go.sum", "go.mod"):
         with (CONTAINERD.folder / name).open("a") as file:
             file.write("\n// changed\n")
         keys.add(cache_key(CONTAINERD, "1.26.8"))
-    assert len(keys) == 5
+    assert len(keys) == 6
 
 
 def test_a_module_that_is_not_required_is_an_error_with_advice() -> None:
@@ -74,7 +77,7 @@ def test_a_go_newer_than_pypi_serves_must_be_installed_by_hand(tmp_path: Path, m
 
 
 def test_the_wheel_can_build_every_family() -> None:
-    for family in FAMILIES:
+    for family in ALL:
         needed = re.search(r"^go (\S+)$", (family.folder / "go.mod").read_text(), re.MULTILINE)
         assert needed
         assert golang.as_tuple(golang.WHEEL_VERSION) >= golang.as_tuple(needed[1])

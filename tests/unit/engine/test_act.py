@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from stint.engine.act import ObjectGone, act, owners
 from stint.engine.plan import NAME_TAKEN, NAMESPACE_TERMINATING, Create, Delete, EventRecord, Plan, Refusal
 from stint.kube.errors import ApiError, Conflict, NotFound, Refused, Unauthorized, Unreachable
-from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
+from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS, Resource
 from unit.engine.kit import Json, Notes, ScriptedClient, target, thing
 
 STATUS = {"phase": "Running", "structured": {"answer": None}}
@@ -231,3 +232,48 @@ def test_owners_are_the_controller_and_whom_a_retained_volume_remembers() -> Non
     assert owners(item) == {"controller", "before"}
     item["metadata"]["annotations"] = None
     assert owners(item) == {"controller"}
+
+
+# Who is told that it took place
+
+
+class Seen:
+    """A `Witness` that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def written(self, status: Mapping[str, Any]) -> None:
+        self.told.append(("written", dict(status)))
+
+    def created(self, resource: Resource, item: Json) -> None:
+        self.told.append((resource.plural, item))
+
+
+async def test_a_witness_is_told_what_the_api_server_has_confirmed() -> None:
+    seen = Seen()
+    await act(ScriptedClient(), Plan(status=STATUS, create=(POD,)), target(), Notes(), seen)
+    assert seen.told == [("written", STATUS), ("pods", {"created": POD.manifest})]
+
+
+async def test_a_witness_is_not_told_of_a_status_that_was_there_before() -> None:
+    seen = Seen()
+    await act(ScriptedClient(), Plan(status=STATUS), target(status=STATUS), Notes(), seen)
+    assert seen.told == []
+
+
+async def test_a_witness_is_not_told_of_what_did_not_take_place_or_was_there_already() -> None:
+    seen, client = Seen(), ScriptedClient(status=Conflict(409, "Conflict", "stale"))
+    with pytest.raises(Conflict):
+        await act(client, Plan(status=STATUS), target(), Notes(), seen)
+    there = ScriptedClient(create=TAKEN)
+    there.there = pod_of("u-1")
+    await act(there, Plan(create=(POD,)), target(), Notes(), seen)
+    assert seen.told == []
+
+
+async def test_a_witness_knows_of_a_status_also_when_the_plan_fails_later() -> None:
+    seen = Seen()
+    with pytest.raises(Unreachable):
+        await act(ScriptedClient(create=Unreachable("gone")), Plan(status=STATUS, create=(POD,)), target(), Notes(), seen)
+    assert seen.told == [("written", STATUS)]

@@ -126,3 +126,14 @@ def test_missing_from_a_list_is_what_is_not_newer_than_it_and_not_in_it(cache: O
     cache.put(thing(name="newer", version=8, uid="u-3"))
     cache.put(thing(name="same", version=7, uid="u-4"))
     assert cache.missing({"u-2"}, 7) == [(key("fix"), "u-1"), (key("same"), "u-4")]
+
+
+def test_what_is_kept_at_hand_follows_the_object() -> None:
+    cache = ObjectCache("AgentSession", lambda item: item.get("status", {}).get("phase", ""))
+    cache.put(thing("a", 1, "u-a"))
+    cache.put(thing("b", 1, "u-b", status={"phase": "Waiting"}))
+    assert sorted(cache.briefs()) == ["", "Waiting"]
+    cache.put(thing("b", 2, "u-b", status={"phase": "Running"}))
+    cache.put(thing("b", 1, "u-b", status={"phase": "Waiting"}))
+    cache.drop(thing("a", 1, "u-a"))
+    assert list(cache.briefs()) == ["Running"]

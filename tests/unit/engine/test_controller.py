@@ -10,7 +10,9 @@ from functools import partial
 
 import pytest
 
+from simulation.metrics_kit import Grown
 from simulation.virtual_time import START, VirtualLoop
+from stint.engine.act import ObjectGone
 from stint.engine.controller import Controller, Look, utc_now
 from stint.engine.keys import Key
 from stint.engine.plan import Create, Plan, Refusal
@@ -191,6 +193,32 @@ def test_a_failed_pass_is_tried_again_with_growing_delays_and_others_go_on(failu
     )
     assert [name for name, _, _ in bench.kind.looks].count("other") == 1
     assert caplog.messages[0].startswith(said) if said else not caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("failure", "result", "retries"),
+    [
+        (None, "done", 0),
+        (ObjectGone("u-1"), "gone", 0),
+        (Conflict(409, "Conflict", "stale"), "conflict", 1),
+        (Unreachable("connection lost"), "unreachable", 1),
+        (ApiError(400, "BadRequest", "what?"), "refused", 1),
+        (ZeroDivisionError("division"), "bug", 1),
+    ],
+)
+def test_a_pass_is_counted_by_what_came_of_it(failure: Exception | None, result: str, retries: int) -> None:
+    def decide(*_: object) -> Plan:
+        if failure is not None:
+            raise failure
+        return Plan()
+
+    async def scenario(loop: VirtualLoop) -> None:
+        await Bench(loop, decide).controller.reconcile(key("fix"))
+
+    grown = Grown()
+    virtual(scenario)
+    assert grown.all("stint_reconcile_duration_seconds_count") == {("AgentSession", result): 1}
+    assert grown("stint_reconcile_retries_total", kind="AgentSession") == retries
 
 
 def test_after_a_success_the_delays_begin_anew() -> None:

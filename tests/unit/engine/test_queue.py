@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from simulation.metrics_kit import scraped, series
 from simulation.virtual_time import VirtualLoop
+from stint.engine.gauges import QueueGauges
 from stint.engine.keys import Key
 from stint.engine.queue import FIRST_BACKOFF, MAX_BACKOFF, WorkQueue
 from unit.engine.kit import key, virtual
@@ -228,3 +230,29 @@ def test_failures_count_by_key_and_are_forgotten_after_success() -> None:
 
 def test_a_key_reads_as_a_path() -> None:
     assert str(key("fix")) == "AgentSession/team-a/fix"
+
+
+async def test_a_scrape_sees_both_lines_and_the_oldest_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            return now
+
+    monkeypatch.setattr("stint.engine.queue.time", Clock)
+    queue = WorkQueue()
+    gauges = QueueGauges(queue)
+    first, second = series("stint_queue_depth", line="first"), series("stint_queue_depth", line="bookkeeping")
+    oldest = series("stint_queue_oldest_seconds")
+    assert scraped(gauges) == {first: 0, second: 0, oldest: 0}
+    queue.add(key("a"), bookkeeping=True)
+    now += 3
+    queue.add(key("b"))
+    queue.add(key("a"))  # moves to the first line, and keeps its age
+    queue.add(key("c"), bookkeeping=True)
+    now += 4
+    assert scraped(gauges) == {first: 2, second: 1, oldest: 7}
+    assert (await queue.take()).name == "b"
+    assert (await queue.take()).name == "a"
+    assert scraped(gauges)[oldest] == 4

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from simulation.metrics_kit import Grown
 from stint.kube.client import KubeClient, _target
 from stint.kube.errors import ApiError, Conflict, Expired, NotFound, Refused, Unauthorized, Unreachable
 from stint.kube.pool import Pool
@@ -312,3 +313,22 @@ async def test_watching_one_object(client: KubeClient, server: Server) -> None:
     [asked] = server.asked
     assert asked.path == "/apis/coordination.k8s.io/v1/namespaces/stint-system/leases"
     assert (asked.query["fieldSelector"], asked.query["resourceVersion"]) == ("metadata.name=stint-controller", "7")
+
+
+async def test_every_request_is_counted_by_its_answer(client: KubeClient, server: Server) -> None:
+    grown = Grown()
+    server.answer(document({}, 201), document({"reason": "NotFound"}, 404), document({}, 503), hang_up)
+    await client.create(PODS, "a", {})
+    for trouble in (NotFound, Unreachable, Unreachable):
+        with pytest.raises(trouble):
+            await client.get(PODS, "a", "b")
+    assert grown.all("stint_kubernetes_requests_total") == {
+        ("201", "pods", "create"): 1, ("404", "pods", "get"): 1, ("503", "pods", "get"): 1, ("none", "pods", "get"): 1,
+    }  # fmt: skip
+
+
+async def test_a_watch_is_counted_as_one(client: KubeClient, server: Server) -> None:
+    grown = Grown()
+    server.answer(stream(b""))
+    await watched(client)
+    assert grown.all("stint_kubernetes_requests_total") == {("200", "pods", "watch"): 1}

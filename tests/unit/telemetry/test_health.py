@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
+from prometheus_client.metrics_core import Metric
 
+from stint.telemetry.define import Definitions
+from stint.telemetry.exposition import metrics_route
 from stint.telemetry.health import STUCK_AFTER, Health
 
 
@@ -66,3 +69,33 @@ async def test_a_leader_that_should_have_ended_is_not_alive(controller: Controll
 
 async def test_there_is_nothing_else_to_see(controller: Controller) -> None:
     assert (await controller.probe("/metrics"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("accept", "content", "last"),
+    [
+        ("", "text/plain; version=0.0.4; charset=utf-8", "stint_gauge 1.0"),
+        ("application/openmetrics-text; version=1.0.0", "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores", "# EOF"),
+    ],
+)
+async def test_metrics_are_served_beside_the_probes_in_the_format_that_is_asked_for(accept: str, content: str, last: str) -> None:
+    counted = Definitions("controller")
+    counted.counter("stint_things_total", "Things.").inc()
+    gauge = Definitions("controller").scraped("stint_gauge", "A gauge.")
+
+    class Gauges:
+        def collect(self) -> list[Metric]:
+            return [gauge.family([((), 1)])]
+
+    runner = await Health(lambda: True, lambda: 0, lambda: 0.0, lambda: False, more=[metrics_route(counted, Gauges())]).start(0)
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url, headers={"Accept": accept, "Accept-Encoding": "gzip"}) as response:
+            text = await response.text()
+            assert (response.status, response.headers["Content-Type"]) == (200, content)
+            assert "Content-Encoding" not in response.headers
+    finally:
+        await runner.cleanup()
+    assert "# HELP stint_gauge A gauge." in text
+    assert "stint_things_total 1.0" in text
+    assert text.splitlines()[-1] == last
