@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from simulation.api import Api
 from simulation.client import SimulatedClient
 from simulation.virtual_time import VirtualLoop
-from simulation.world import SETTINGS, SYSTEM, World
+from simulation.world import SETTINGS, SYSTEM, WATCHED, World
 from stint.assembly import WATCHED_BY_KOPF, Assembly
 from stint.budgets.admissions import Superseded
 from stint.engine.leadership import Leadership, LeadershipLost
-from stint.kube.resources import LEASES
+from stint.kube.resources import LEASES, Resource
 
 
 class Process:
@@ -159,6 +159,17 @@ class Replicas(World):
 
     def hand_out_all(self) -> None:
         super().hand_out_all()
+        self._hand_out_lease()
+
+    def hand_out_all_but(self, silent: Resource) -> None:
+        """One watch lags."""
+        for resource in WATCHED:
+            if resource != silent:
+                self.hand_out(resource)
+        self._hand_out_lease()
+        self.loop.run(self._settle())
+
+    def _hand_out_lease(self) -> None:
         stream = self.client.streams.get(LEASES.plural)
         if stream is not None:
             stream.deliver(stream.waiting)

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,7 +20,7 @@ from simulation.api import BUDGETS, PROVIDERS, SESSIONS
 from simulation.pod_status import Json
 from simulation.replicas import Replicas
 from simulation.world import INFORMED, NAMESPACE, SYSTEM, quiet
-from stint.kube.resources import LEASES, PODS
+from stint.kube.resources import LEASES, PODS, Resource
 
 LONG = os.environ.get("STINT_SIMULATION") == "long"
 AT_ONCE, DAY, RESERVE, COST = 2, Decimal(3), Decimal("0.5"), Decimal("0.25")
@@ -38,9 +40,7 @@ class TwoLeaders(RuleBasedStateMachine):
     def begin(self) -> None:
         self.stack = ExitStack()
         self.world = self.stack.enter_context(quiet(Replicas))
-        self.world.create_secret()
-        self.world.create(PROVIDERS, "default", {}, namespace=SYSTEM)
-        self.world.create(BUDGETS, "all", {"limits": LIMITS, "reserve": {"cost": str(RESERVE)}}, namespace=SYSTEM)
+        furnish(self.world)
         self.see(0)
         self.see(1)
 
@@ -90,6 +90,12 @@ class TwoLeaders(RuleBasedStateMachine):
         self.world.deliver_all()
         self.world.work()
 
+    @rule(at=which, resource=st.sampled_from(INFORMED))
+    def hear(self, at: int, resource: Resource) -> None:
+        """One of its watches is ahead of the others."""
+        self.world.hand(at)
+        self.world.deliver(resource)
+
     @rule(at=which, most=st.integers(1, 4))
     def work(self, at: int, most: int) -> None:
         """It acts on what it knows."""
@@ -97,9 +103,9 @@ class TwoLeaders(RuleBasedStateMachine):
         self.world.work(most)
 
     @rule(at=which, resource=st.sampled_from([*INFORMED, LEASES]), expired=st.booleans())
-    def break_watch(self, at: int, resource: object, expired: bool) -> None:
+    def break_watch(self, at: int, resource: Resource, expired: bool) -> None:
         self.world.hand(at)
-        self.world.break_watch(resource, expired)  # type: ignore[arg-type]
+        self.world.break_watch(resource, expired)
 
     @rule(seconds=st.sampled_from([0.5, 2, 6, 16, 40]), heard=st.booleans())
     def time_passes(self, seconds: float, heard: bool) -> None:
@@ -166,6 +172,12 @@ class TwoLeaders(RuleBasedStateMachine):
         run_to_the_end(self.world)
 
 
+def furnish(world: Replicas) -> None:
+    world.create_secret()
+    world.create(PROVIDERS, "default", {}, namespace=SYSTEM)
+    world.create(BUDGETS, "all", {"limits": LIMITS, "reserve": {"cost": str(RESERVE)}}, namespace=SYSTEM)
+
+
 def judge(world: Replicas, *, limited: bool = True) -> None:
     """No two who may act, no two pods of one session, no budget exceeded; unless ``limited``, that of the day may have been raised."""
     assert sum(process.leads for process in world.processes) <= 1
@@ -220,3 +232,80 @@ TestTwoLeaders.settings = settings(
     suppress_health_check=list(HealthCheck),
     print_blob=True,
 )
+
+
+# Two stories that chance does not tell often
+
+LONG_ENOUGH = 40.0
+"""Seconds until a standby leads that has heard nothing: it finds once that what it knew of the Lease was old."""
+
+
+@pytest.fixture
+def world() -> Iterator[Replicas]:
+    """The first one leads and has looked at everything; the second stands by."""
+    with quiet(Replicas) as found:
+        furnish(found)
+        for at in (0, 1):
+            found.hand(at)
+            found.settle()
+        found.hand(0)
+        found.pass_time(2)
+        assert [process.leads for process in found.processes] == [True, False]
+        yield found
+
+
+def pods(world: Replicas) -> list[str]:
+    return sorted(pod["metadata"]["name"] for pod in working(world))
+
+
+def test_a_leader_that_wakes_when_another_leads_does_not_create_the_pod_that_it_had_in_mind(world: Replicas) -> None:
+    # given a leader that stopped between the commit of an attempt and its pod
+    world.create(SESSIONS, "s", SESSION)
+    world.deliver(SESSIONS)
+    while not world.api.get(BUDGETS, SYSTEM, "all")["status"]["commits"]:
+        assert world.work(1)
+    assert pods(world) == []
+    world.stop()
+    # and another one that has carried it out, lost the pod, and made the next one
+    world.pass_time(LONG_ENOUGH, working=False)
+    world.hand(1)
+    world.settle()
+    assert pods(world) == ["s-1"]
+    for _ in range(3):
+        step(world, ends=False)
+        world.settle()
+    world.cluster.force_delete(working(world)[0])
+    world.settle()
+    assert pods(world) == ["s-2"]
+    # when
+    world.hand(0)
+    world.wake()
+    world.hand(0)
+    world.work()
+    # then
+    assert pods(world) == ["s-2"]
+
+
+def test_a_new_leader_counts_the_pods_that_its_watch_has_not_told_of(world: Replicas) -> None:
+    # given a leader with as many pods as it may have, all seen and none committed any more
+    for name in ("a", "b", "c"):
+        world.create(SESSIONS, name, SESSION)
+    world.settle()
+    world.pass_time(3)
+    assert pods(world) == ["a-1", "b-1"]
+    assert world.api.get(BUDGETS, SYSTEM, "all")["status"]["commits"] == []
+    # and a standby that knows the sessions and the budget, but of no pod
+    world.hand(1)
+    world.deliver(SESSIONS)
+    world.deliver(BUDGETS)
+    # when
+    world.hand(0)
+    world.stop()
+    world.hand(1)
+    world.pass_time(LONG_ENOUGH, working=False)
+    world.hand_out_all_but(PODS)
+    world.pass_time(5)
+    # then
+    assert [process.leads for process in world.processes] == [False, True]
+    assert world.assembly.acting
+    assert pods(world) == ["a-1", "b-1"]
