@@ -22,7 +22,7 @@ def talkative(bed: Bed) -> Iterator[Bed]:
 
 def controller_log(bed: Bed) -> str:
     pods = bed.kube.list("Pod", SYSTEM, "app.kubernetes.io/component=controller")
-    return "\n".join(bed.kube.logs(SYSTEM, pod["metadata"]["name"], "controller") for pod in pods if "deletionTimestamp" not in pod["metadata"])
+    return "".join(bed.kube.logs(SYSTEM, pod["metadata"]["name"], "controller") for pod in pods if "deletionTimestamp" not in pod["metadata"])
 
 
 def test_decisions_are_in_the_log_and_neither_prompts_nor_secrets_at_any_level(talkative: Bed, namespace: str) -> None:
