@@ -120,8 +120,7 @@ def measure(setting: Setting) -> Outcome:
     with Bed(setting.cluster, folder) as bed:
         bed.apply(*(namespace(f"team-{number}") for number in range(TEAMS)))
         bed.apply(*budgets())
-        for status in statuses():
-            bed.apply_status(status)
+        bed.apply_status(*statuses())
         plain = load(bed, Order("create", known, RATE, "plain", TEAMS))
         bed.apply(secret_manifest(SYSTEM, serving), *chart(bed, serving))
         with replica(bed, folder) as pid:
