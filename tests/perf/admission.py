@@ -56,8 +56,7 @@ def statuses() -> Iterator[Json]:
         names = [f"{dimension}={'user' if dimension == 'User' else 'team'}-{number}" for number in range(ACCOUNTS)]
         told = [{"name": name, "spent": "12.5", "reserved": "3", "limit": "99999", "resetsAt": soon} for name in ("day", "hour")]
         accounts = [{"key": name, "limits": [{"name": "busy", "spent": "0", "reserved": "2", "limit": "100000"}, *told]} for name in names]
-        head = {name: value for name, value in item.items() if name != "spec"}
-        yield {**head, "status": {"accounts": accounts, "accountCount": ACCOUNTS}}
+        yield {**item, "status": {"accounts": accounts, "accountCount": ACCOUNTS}}
 
 
 def chart(bed: Bed, serving: Serving) -> list[Json]:
@@ -120,8 +119,7 @@ def measure(setting: Setting) -> Outcome:
     with Bed(setting.cluster, folder) as bed:
         bed.apply(*(namespace(f"team-{number}") for number in range(TEAMS)))
         bed.apply(*budgets())
-        for status in statuses():
-            bed.apply_status(status)
+        bed.apply_status(*statuses())
         plain = load(bed, Order("create", known, RATE, "plain", TEAMS))
         bed.apply(secret_manifest(SYSTEM, serving), *chart(bed, serving))
         with replica(bed, folder) as pid:

@@ -120,9 +120,10 @@ class Bed:
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
         self._kubectl("apply", "--server-side", "-f", "-", stdin=text)
 
-    def apply_status(self, document: Json) -> None:
-        """The same for the status of an object."""
-        self._kubectl("apply", "--server-side", "--subresource=status", "-f", "-", stdin=json.dumps(document))
+    def apply_status(self, *documents: Json) -> None:
+        """The same for the status of objects."""
+        text = json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+        self._kubectl("apply", "--server-side", "--subresource=status", "-f", "-", stdin=text)
 
     def _furnish(self) -> None:
         components = self.cluster.status()["components"]

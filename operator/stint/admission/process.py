@@ -128,6 +128,7 @@ class Admission:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.client.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

@@ -93,7 +93,7 @@ def _ask_budgets(name: str, subject: Subject, resolved: Resolved, world: World, 
     request = request_of(accounts, left_of(resolved, Usage()))
     verdict = weigh(accounts, request, now)
     answer = _answer(name, verdict)
-    return Judged(answer) if answer.refusal else Judged(answer, places, request)
+    return Judged(answer, places, request) if verdict.admitted else Judged(answer)  # who waits takes no room, in no budget
 
 
 def _answer(name: str, verdict: Verdict) -> Answer:

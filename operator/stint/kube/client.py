@@ -74,6 +74,7 @@ class KubeClient:
     async def replace(self, resource: Resource, namespace: str, name: str, body: Json) -> Json:
         """Write the whole object, if it is still at the version that stands in ``body``; else `Conflict`."""
         return await self._json("PUT", resource.path(namespace, name), body)
+
     async def patch_json(self, resource: Resource, namespace: str, name: str, operations: list[Json]) -> Json:
         """Change an object by a JSON patch (RFC 6902)."""
         return await self._json("PATCH", resource.path(namespace, name), operations, content_type=JSON_PATCH)

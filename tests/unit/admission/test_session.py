@@ -192,6 +192,13 @@ def test_who_is_refused_takes_no_room(cluster: Cluster) -> None:
     assert cluster.let_in({"limits": {"cost": "0.5"}}).answer.code == 0
 
 
+def test_who_waits_for_one_budget_takes_no_room_in_another(cluster: Cluster) -> None:
+    cluster.budget({**CONCURRENCY_1, "limit": "2"}, name="busy", atLimit="Reject")
+    cluster.budget(COST_10_DAILY, status=FULL_DAY)
+    answers = [cluster.let_in().answer for _ in range(4)]
+    assert [(answer.code, len(answer.warnings)) for answer in answers] == [(0, 1)] * 4
+
+
 def test_accounts_are_apart(cluster: Cluster) -> None:
     cluster.budget(CONCURRENCY_1, atLimit="Reject", per=["Namespace"])
     made: list[Any] = [cluster.let_in(namespace=namespace).answer.code for namespace in ("a", "b", "a")]

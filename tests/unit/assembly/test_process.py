@@ -43,6 +43,23 @@ def test_nothing_is_decided_before_everything_has_been_listed(collector: Collect
     with_assembly(scenario)
 
 
+@pytest.mark.parametrize("keeps", [True, False])
+def test_the_certificate_of_the_webhook_is_kept_where_that_is_asked_for(keeps: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[str] = []
+
+    async def keep(client: KubeClient, namespace: str, clock: object) -> None:
+        kept.append(namespace)
+
+    async def scenario(started: Started) -> None:
+        started.assembly.settings = Settings(workers=2, keep_certificate=keeps)
+        started.assembly.start()
+        await asyncio.sleep(1)
+
+    monkeypatch.setattr("stint.assembly.keep_certificate", keep)
+    with_assembly(scenario)
+    assert kept == (["stint-system"] if keeps else [])
+
+
 def test_a_pod_event_reaches_its_session_while_it_runs() -> None:
     async def scenario(started: Started) -> list[str]:
         started.assembly.start()
