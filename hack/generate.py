@@ -1,9 +1,9 @@
-"""Writes what is derived from the models in `stint.api`: the CRDs and the field reference pages.
+"""Writes what is derived from the code: the CRDs and the field reference pages from the models in `stint.api`, the page of retries from its table.
 
-    python hack/generate.py            writes crds/*.yaml and docs/reference/<kind>.md
+    python hack/generate.py            writes crds/*.yaml, docs/reference/<kind>.md and docs/reference/retries.md
     python hack/generate.py --check    writes nothing; exits 1 and says what differs, if something does
 
-The output depends on the models alone, so the same models always give the same bytes.
+The output depends on the code alone, so the same code always gives the same bytes.
 """
 
 import argparse
@@ -20,6 +20,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "operator"))
 
+from retry_page import retry_page  # noqa: E402
 from stint.api.base import API_VERSION  # noqa: E402
 from stint.api.crd import KINDS, Kind, definition, schema  # noqa: E402
 
@@ -168,6 +169,7 @@ def outputs() -> dict[Path, str]:
     for kind in KINDS:
         files[Path("crds", f"{kind.crd}.yaml")] = crd_file(kind)
         files[Path("docs", "reference", f"{kind.name.lower()}.md")] = reference_page(kind)
+    files[Path("docs", "reference", "retries.md")] = retry_page(COMMAND)
     return files
 
 

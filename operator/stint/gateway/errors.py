@@ -49,12 +49,14 @@ class LastError:
     status: int | None
     kind: str
     message: str
+    retry_after: str | None = None  # RFC 3339 in UTC: when it wants to be asked again, if it said so
 
     def as_json(self) -> dict[str, Any]:
-        return {"status": self.status, "type": bounded(self.kind, 64), "message": bounded(self.message, MAX_MESSAGE)}
+        said = {"status": self.status, "type": bounded(self.kind, 64), "message": bounded(self.message, MAX_MESSAGE)}
+        return said if self.retry_after is None else {**said, "retryAfter": self.retry_after}
 
 
-def said(status: int, body: bytes) -> LastError:
+def said(status: int, body: bytes, retry_after: str | None = None) -> LastError:
     """The error in an answer's body, whatever its shape."""
     try:
         document = orjson.loads(body)
@@ -62,5 +64,5 @@ def said(status: int, body: bytes) -> LastError:
         document = None
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
-        return LastError(status, "api_error", body[: 4 * MAX_MESSAGE].decode("utf-8", errors="replace") or f"status {status}")
-    return LastError(status, str(error.get("type") or "api_error"), str(error.get("message") or f"status {status}"))
+        return LastError(status, "api_error", body[: 4 * MAX_MESSAGE].decode("utf-8", errors="replace") or f"status {status}", retry_after)
+    return LastError(status, str(error.get("type") or "api_error"), str(error.get("message") or f"status {status}"), retry_after)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp import web
@@ -21,6 +21,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from stint.gateway.admit import Ask
+from stint.gateway.advice import advised
 from stint.gateway.credential import Credential
 from stint.gateway.errors import CONNECTION_FAILED, PROVIDER_UNREACHABLE, LastError, Refusal, said
 from stint.gateway.headers import error_to_agent, to_agent
@@ -172,7 +173,7 @@ class Exchange:
             where = "Set baseURL of the ModelProvider to the address it leads to."
             return await self._own_error(Refusal(502, "api_error", f"The provider answered with a redirect ({upstream.status}). {where}"))
         body = Decoder(encoding)(await beginning(upstream))
-        self._failed(said(upstream.status, body))
+        self._failed(said(upstream.status, body, advised(upstream.headers, self._record.now())))
         await self._settle(Ending.HUNG_UP)
         headers = error_to_agent(upstream.headers, upstream.status)
         return web.Response(
@@ -203,7 +204,7 @@ class Exchange:
         if error.status is None:
             self._log["problem"] = error.message
         if self._outgoing.ask is not None:
-            self._record.failed(LastError(error.status, self._credential.redact(error.kind), self._credential.redact(error.message)))
+            self._record.failed(replace(error, kind=self._credential.redact(error.kind), message=self._credential.redact(error.message)))
 
     async def _settle(self, ending: Ending) -> None:
         """Charge what was used, once, and put it on record."""

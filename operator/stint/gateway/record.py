@@ -41,7 +41,7 @@ class Record:
         self._prices = config.prices
         self._journal = journal
         self._message = MessageFile(termination_log)
-        self._now = now
+        self.now = now
         self._account = journal.own or Account(pod=journal.pod, attempt=config.attempt)
         self._unsettled = Tally()
         for account in journal.unsettled:
@@ -155,4 +155,4 @@ class Record:
         self._changes += 1
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")

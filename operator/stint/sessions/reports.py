@@ -14,16 +14,11 @@ from typing import Any
 
 from stint import canonical
 from stint.engine.conditions import moment
+from stint.sessions.failures import POLICIES
 
 CONTRACT = 1
 AGENT_CRASHED = "AgentCrashed"
-ERROR_CLASSES = frozenset(
-    {
-        "RateLimited", "Overloaded", "ServerError", "ProviderUnreachable", "AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound",
-        "ContextTooLarge", "BudgetReached", "MaxTurns", "OutputInvalid", "ToolsUnavailable", "Timeout", "InputInvalid", "CloneFailed",
-        "ContinueFailed", AGENT_CRASHED,
-    }
-)  # fmt: skip
+ERROR_CLASSES = frozenset(POLICIES) - {"StartTimeout"}
 """The classes of the contract; a result that names another is not believed."""
 MOST_COST = Decimal(10**9)
 DEEPEST, MODEL_NAME, MOST_TURNS, MESSAGE = 64, 256, 1_000_000, 2048
@@ -57,6 +52,8 @@ class Report:
     limit_reached: str | None = None
     last_status: int | None = None
     """HTTP status of the model API's last refusal."""
+    retry_after: datetime | None = None
+    """The moment before which the model's API did not want to be asked again, if its last refusal named one."""
     output_sha256: str | None = None
     output_valid: bool = False
     output_error: str = ""
@@ -129,6 +126,8 @@ def read_report(text: str) -> Report | None:
     output = output if isinstance(output, dict) else {}
     models = usage.get("byModel")
     limit = document.get("limitReached")
+    refusal = document.get("lastError")
+    refusal = refusal if isinstance(refusal, dict) else {}
     return Report(
         usage=read_usage(usage),
         by_model={
@@ -137,7 +136,8 @@ def read_report(text: str) -> Report | None:
             if isinstance(value, dict) and 0 < len(name) <= MODEL_NAME
         },
         limit_reached=limit if limit in LIMITS else None,
-        last_status=_status(error.get("status")) if isinstance(error := document.get("lastError"), dict) else None,
+        last_status=_status(refusal.get("status")),
+        retry_after=_moment(refusal.get("retryAfter")),
         output_sha256=output.get("sha256"),
         output_valid=output.get("valid") is True,
         output_error=_text(output.get("error")),
