@@ -20,7 +20,7 @@ TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 CONTRACT = (DOCS / "reference/pod-contract.md").read_text()
 PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md"), REPO / "examples/README.md"])
 EXAMPLES = sorted((REPO / "examples").glob("*.yaml"))
-MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
+MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "providers/reasons.py", "profiles/plan.py", "engine/plan.py")
 RETRIED = {name for name, row in POLICIES.items() if row.retried}
 KUBERNETES_OWN = "Reasons of Kubernetes"
 

@@ -12,6 +12,7 @@ from stint.engine.keys import Key
 from stint.kube.errors import Unreachable
 from stint.kube.resources import Resource
 from stint.providers.kind import PROVIDERS, Providers
+from stint.providers.traffic import Traffic
 from stint.sessions.presence import PresenceChecks
 from stint.settings import Settings
 from unit.cluster_kit import Json, SmallCluster
@@ -27,8 +28,10 @@ class Bench:
     def __init__(self, client: SmallCluster | None = None) -> None:
         self.cluster = client or SmallCluster()
         self.cache = ObjectCache("ModelProvider")
+        self.woken: list[Key] = []
         settings = Settings(system_namespace="stint-system", reference_recheck_seconds=30)
-        self.providers = Providers(self.cache, PresenceChecks(self.cluster, 30), settings)
+        traffic = Traffic(self.cache, "stint-system", self.woken.append, lambda: NOW)
+        self.providers = Providers(self.cache, PresenceChecks(self.cluster, 30), settings, traffic)
 
     def put(self, namespace: str = "team-a", spec: Any = SPEC, **meta: Any) -> Key:
         item = thing("default", 7, "m-1", namespace, apiVersion="stint.dev/v1alpha1", kind="ModelProvider", spec=spec)
