@@ -53,10 +53,10 @@ class Outage:
         return [pod for pod in self.world.cluster.pods() if pod["status"]["phase"] in ("Pending", "Running")]
 
     def fresh(self) -> list[str]:
-        """Pods that have begun since this was asked last."""
-        names = {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in self.world.cluster.pods()}
-        found = [name for uid, name in names.items() if uid not in self.started]
-        self.started |= set(names)
+        """When pods were created that have begun since this was asked last."""
+        born = {pod["metadata"]["uid"]: pod["metadata"]["creationTimestamp"] for pod in self.world.cluster.pods()}
+        found = [created for uid, created in born.items() if uid not in self.started]
+        self.started |= set(born)
         return found
 
     def look(self) -> None:
@@ -67,10 +67,10 @@ class Outage:
     def check(self) -> None:
         self.truth.check()
         fresh = self.fresh()
-        states = {one["scope"]: one["state"] for one in self.provider().get("circuits", ())}
-        if "Open" in states.values():
-            self.while_open += len(fresh)
-        assert not (states.get("Provider") == "HalfOpen" and len(fresh) > 1), f"more than one tries: {fresh}"
+        for one in self.provider().get("circuits", ()):
+            since = [created for created in fresh if created > one["since"]]
+            self.while_open += len(since) if one["state"] == "Open" else 0
+            assert one["state"] != "HalfOpen" or len(since) <= 1, f"more than one tries: {since}"
 
     def step(self, seconds: float = 3, *, ready: bool = True) -> None:
         """Every pod comes one step further; what runs is answered, or refused."""
