@@ -80,7 +80,7 @@ class Sessions:
             return seen, plan(seen)
         if not starts(decided):
             if self._desk.may_have_pod(seen) and await self._finds_pod(seen):
-                return seen, Plan()
+                return seen, None
             self._desk.withdraw(seen)
             return seen, decided
         verdict = self._desk.ask(seen)

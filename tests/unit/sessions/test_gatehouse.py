@@ -13,7 +13,7 @@ from simulation.pod_status import Json, stamp
 from stint.engine.cache import ObjectCache
 from stint.engine.keys import Key
 from stint.engine.plan import Plan, Waiting
-from stint.providers.circuit import GOOD
+from stint.providers.circuit import GOOD, Probe
 from stint.providers.passage import Blocked, Heard
 from stint.providers.scope import Credential
 from stint.providers.traffic import Traffic
@@ -217,11 +217,11 @@ def test_who_waits_is_not_written_to_again_because_the_moment_has_moved() -> Non
 def test_only_who_is_held_by_the_provider_stands_in_its_line() -> None:
     gate = Gate(failures=1)
     gate.seen(session(uid="another"), failed(owner="another", uid="p"))
+    road = gate.traffic.road(PROVIDER)
+    assert road is not None
     for spec in ({}, {"suspend": True}):
         seen = gate.seen(session(spec))
         gate.house.passed(seen, plan(seen))
-        road = gate.traffic.road(PROVIDER)
-        assert road is not None
         assert road.waiting == (0 if spec else 1)
     gate.house.passed(gate.seen(), plan(gate.seen()))
     gate.house.gone(UID)
@@ -242,6 +242,23 @@ def test_failures_and_successes_of_the_history_are_told_again() -> None:
     history = [attempt(1, "Failed", "Overloaded", providerError="Overloaded"), attempt(2, "Disrupted", "Evicted"), attempt(3)]
     found = [(outcome.kind, outcome.attempt, outcome.uid) for _, outcome in told_by_history(observed(session(status=status(history=history))))]
     assert found == [("Overloaded", 1, UID), (GOOD, 3, UID)]
+
+
+def test_a_new_controller_sees_that_the_one_that_tries_was_answered_before() -> None:
+    gate = Gate(failures=1)
+    passage = passage_of(gate.seen(), 1)
+    assert passage is not None
+    gate.traffic.learn(replace(passage, uid="another"), "Overloaded", NOW, NOW)
+    road = gate.traffic.road(PROVIDER)
+    assert road is not None
+    for scope, one in road.circuits.items():
+        road.circuits[scope] = replace(one, state="HalfOpen", until=None, probe=Probe(UID, 1, NOW))
+    pod = running_pod()
+    gate.seen(session(), pod)
+    assert gate.states() == {"HalfOpen"}
+    pod["status"]["initContainerStatuses"][0]["ready"] = True
+    gate.seen(session(), pod)
+    assert gate.states() == {"Closed"}
 
 
 # Live reports
