@@ -160,6 +160,24 @@ def test_a_used_up_window_holds_its_credential_until_the_reset(crossing: Crossin
     assert going[0] == "a"
 
 
+def test_of_too_many_windows_the_worst_are_kept(crossing: Crossing) -> None:
+    crossing.window("Rejected", 60)
+    for number in range(300):
+        crossing.window("Allowed", 60, namespace=f"team-{number}")
+    assert len(crossing.road.windows) == 256
+    assert crossing.asks("a") == "WindowRejected"
+
+
+def test_a_place_that_was_taken_meanwhile_is_not_entered(crossing: Crossing) -> None:
+    crossing.open()
+    crossing.later(30)
+    assert crossing.traffic.blocked(passage("slow"), crossing.now) is None
+    assert crossing.asks("quick") == "pending"
+    crossing.looks.clear()
+    assert not crossing.traffic.enter(passage("slow"), crossing.now)
+    assert Key("AgentSession", "team-a", "slow") in crossing.looks
+
+
 def test_while_a_window_warns_sessions_start_five_seconds_apart(crossing: Crossing) -> None:
     crossing.window("Warning", 3600)
     assert crossing.asks("a") == ""

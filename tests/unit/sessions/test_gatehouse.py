@@ -294,3 +294,10 @@ def test_a_live_report_tells_of_windows_and_only_the_one_that_tries_decides() ->
     assert [window.status for window in road.windows.values()] == ["Rejected"]
     assert gate.states() == set()
     reports.heard(seen, "nothing", NOW)
+    gate.traffic.learn(replace(seen, uid="another"), "ServerError", NOW, NOW)
+    for scope, one in road.circuits.items():
+        road.circuits[scope] = replace(one, state="HalfOpen", until=None, probe=Probe(UID, 1, NOW))
+    reports.heard(seen, report("Overloaded"), NOW)
+    assert gate.states() == {"Open"}
+    reports.heard(seen, report("Good", good=True), NOW)
+    assert gate.states() == {"Closed"}, "it has got its answer after all"
