@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from simulation.pod_status import Json
 from stint.assembly import Assembly
 from stint.engine.keys import Key
 from stint.providers.kind import PROVIDERS
 from stint.providers.passage import Passage
 from stint.providers.scope import Credential
-from unit.assembly.kit import Json, line
+from unit.assembly.kit import line
 from unit.engine.kit import key, thing
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
