@@ -1,6 +1,6 @@
-"""Writes what is derived from the code: the CRDs and the field reference pages from the models in `stint.api`, the page of metrics from their table.
+"""Writes what is derived from the code: CRDs and field reference from the models, the pages of metrics and retries from their tables.
 
-    python hack/generate.py            writes crds/*.yaml, docs/reference/<kind>.md and docs/reference/metrics.md
+    python hack/generate.py            writes crds/*.yaml, docs/reference/<kind>.md, docs/reference/metrics.md and docs/reference/retries.md
     python hack/generate.py --check    writes nothing; exits 1 and says what differs, if something does
 
 The output depends on the code alone, so the same code always gives the same bytes.
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "operator"))
 
 from metrics_page import metrics_page  # noqa: E402
+from retry_page import retry_page  # noqa: E402
 from stint.api.base import API_VERSION  # noqa: E402
 from stint.api.crd import KINDS, Kind, definition, schema  # noqa: E402
 
@@ -170,6 +171,7 @@ def outputs() -> dict[Path, str]:
         files[Path("crds", f"{kind.crd}.yaml")] = crd_file(kind)
         files[Path("docs", "reference", f"{kind.name.lower()}.md")] = reference_page(kind)
     files[Path("docs", "reference", "metrics.md")] = metrics_page(COMMAND)
+    files[Path("docs", "reference", "retries.md")] = retry_page(COMMAND)
     return files
 
 

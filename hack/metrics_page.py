@@ -33,11 +33,11 @@ LABELS = {
     "resource": "of requests: resource and subresource; of budgets: `sessions`, `concurrency`, `cost` (USD), `tokens`, `inputTokens`, `outputTokens`",
     "result": "`done`, `gone` (the object was deleted); `conflict`, `unreachable`, `refused`, `bug`: it is looked at again",
     "stage": "`pod`: the pod object is there; `running`: the agent runs",
-    "to": "`closed`, `half_open`, `open`",
+    "to": "`Open`, `HalfOpen`, `Closed`",
     "verb": "`get`, `list`, `watch`, `create`, `update`, `patch`, `delete`",
     "version": "of Stint",
     "python": "of the interpreter",
-    "window": "as the provider calls it, such as `five_hour`",
+    "window": "as in `status.windows` of the ModelProvider, such as `FiveHour`",
 }
 AFTER = f"""
 No label holds the name of a session, a user, or a prompt. Values that come from outside are bounded: after {MOST_VALUES} of a label in a process,

@@ -23,10 +23,11 @@ from typing import Any
 import kopf
 
 from stint.accounting import Accounting, budget_key
+from stint.api.provider import BASE_URL
 from stint.budgets.gauges import BudgetGauges
 from stint.budgets.kind import BUDGETS, Budgets
 from stint.certificates.keeper import keep_certificate
-from stint.engine.cache import ObjectCache
+from stint.engine.cache import Held, ObjectCache
 from stint.engine.controller import Clock, Controller, Kind, utc_now
 from stint.engine.fence import FencedClient
 from stint.engine.gauges import QueueGauges
@@ -39,17 +40,22 @@ from stint.kube.errors import ApiError, NotFound, Unreachable
 from stint.kube.informer import Informer, list_all
 from stint.kube.resources import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
+from stint.providers.gauges import ProviderGauges, count_transitions
 from stint.providers.kind import PROVIDERS, Providers
+from stint.providers.traffic import Traffic
+from stint.providers.watch import Watch
 from stint.sessions.census import SessionGauges, brief
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
 from stint.sessions.kind import Sessions
+from stint.sessions.live import LiveReports
 from stint.sessions.names import POD_SELECTOR, POLICY_SELECTOR
 from stint.sessions.observe import World
 from stint.sessions.observed import settled_attempt
 from stint.sessions.pod_store import PodStore
 from stint.sessions.policy_store import PolicyStore
 from stint.sessions.presence import PresenceChecks
+from stint.sessions.remembered import remembered, unsettled
 from stint.settings import Settings
 from stint.telemetry import metrics
 from stint.telemetry.exposition import metrics_route
@@ -94,13 +100,15 @@ class Assembly:
         self.waiters = Waiters()
         self.caches = {resource: ObjectCache(kind) for resource, kind in KINDS.items()}
         self.caches[SESSIONS] = ObjectCache(KINDS[SESSIONS], brief)
-        self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds)
+        self.traffic = Traffic(self.caches[PROVIDERS], settings.system_namespace, self.queue.add, clock)
+        self.pods = PodStore(partial(self.queue.add, bookkeeping=True), self.caches[SESSIONS].holds, self.traffic.answered)
         self.policies = PolicyStore()
         presence = PresenceChecks(self.client, settings.reference_recheck_seconds)
         sessions, profiles, providers, budgets = (self.caches[resource] for resource in KINDS)
         world = World(self.client, sessions, profiles, providers, self.pods, presence, self.policies, settings)
         desk = Desk(settings.system_namespace, self.queue.add, lambda budget: self.queue.add(budget_key(budget)), clock)
         self.accounting = Accounting(world, budgets, self.queue, desk, clock)
+        self._world = world
         self.informers = (
             Informer(self.client, SESSIONS, Listing(self, SESSIONS)),
             Informer(self.client, PODS, self.pods, selector=POD_SELECTOR),
@@ -109,11 +117,12 @@ class Assembly:
             Informer(self.client, NAMESPACES, self.accounting),
         )
         kinds: list[Kind] = [
-            Sessions(world, self.waiters, desk),
+            Sessions(world, self.waiters, desk, self.traffic),
             Profiles(profiles),
-            Providers(providers, presence, settings),
+            Providers(providers, presence, settings, self.traffic),
             Budgets(budgets, desk.admissions),
         ]
+        self.watch = Watch(self.traffic, LiveReports(self.pods, self.traffic), clock, self._endpoint)
         self._fenced = FencedClient(self.client, self.leadership.check)
         self.controller = Controller(self._fenced, self.queue, self, kinds, clock)
         self.filled = False
@@ -121,7 +130,7 @@ class Assembly:
         self.acting = False
         """Whether this replica leads and its workers run."""
         budget_gauges = BudgetGauges(desk.admissions, lambda: desk.open, clock)
-        gauges = WhileLeading(SessionGauges(sessions, self.pods, clock), budget_gauges, QueueGauges(self.queue))
+        gauges = WhileLeading(SessionGauges(sessions, self.pods, clock), budget_gauges, ProviderGauges(self.traffic, clock), QueueGauges(self.queue))
         self.health = Health(
             ready=lambda: self.filled,
             waiting=lambda: len(self.queue) if self.acting else 0,
@@ -150,7 +159,26 @@ class Assembly:
                 self.accounting.budget_changed(item)
             elif resource == SESSIONS and not self.acting:  # the leader has settled it; a standby must not keep for ever what its pods said
                 self.pods.settled_up_to(meta["uid"], settled_attempt(item.get("status") or {}))
+            elif resource == PROVIDERS and self._provider_changed(key, before, item):
+                return
         self._wake(key)
+
+    def _provider_changed(self, key: Key, before: Held | None, item: dict[str, Any]) -> bool:
+        """Whether no more than its status has: that concerns none of the sessions that wait."""
+        self.traffic.provider_written(key, item)
+        known = before.parsed() if before is not None else None
+        if known is None or known["metadata"]["uid"] != item["metadata"]["uid"]:
+            return False
+        if known["metadata"].get("generation") == item["metadata"].get("generation"):
+            self.queue.add(key)
+            return True
+        self.traffic.provider_changed(key, item)
+        return False
+
+    def _endpoint(self, key: Key) -> str:
+        """Where a provider is; empty for one that has gone."""
+        item = self.caches[PROVIDERS].get(key.namespace, key.name)
+        return str(item["spec"].get("endpoint", {}).get("baseURL", BASE_URL)) if item else ""
 
     def vanished(self, resource: Resource, key: Key, uid: str) -> None:
         """An object of ours that a list did not hold any more."""
@@ -162,11 +190,17 @@ class Assembly:
         """An answer to one of our own writes: newer than any watch."""
         meta = item["metadata"]
         if resource in self.caches:
+            before = self.caches[resource].get(meta["namespace"], meta["name"]) if resource == PROVIDERS else None
             self.caches[resource].put(item)
             if resource == SESSIONS:
                 self.accounting.session_written(item)
             elif resource == BUDGETS:
                 self.accounting.budget_written(item)
+            elif resource == PROVIDERS:
+                key = Key(self.caches[resource].kind, meta["namespace"], meta["name"])
+                count_transitions(key, (before or {}).get("status") or {}, item.get("status") or {})
+                self.traffic.provider_written(key, item)
+                return
             self._wake_waiters(Key(self.caches[resource].kind, meta["namespace"], meta["name"]))
         elif resource == PODS:
             self.pods.take(item, ours=True)
@@ -190,8 +224,11 @@ class Assembly:
         if resource == SESSIONS:
             self.pods.forget_session(uid)
             self.accounting.session_gone(uid)
+            self.traffic.withdraw(uid)
         elif resource == BUDGETS:
             self.accounting.budget_gone(key)
+        elif resource == PROVIDERS:
+            self.traffic.provider_gone(key)
 
     def _wake(self, key: Key) -> None:
         self.queue.add(key)
@@ -219,6 +256,7 @@ class Assembly:
             await self.leadership.won.wait()
             await self._catch_up()
             await self.accounting.open()
+            self.traffic.begin(remembered(self._world, self._clock()), partial(unsettled, self._world, self._clock()))
             gc.freeze()  # and so does the ledger
             self.acting = True
             set_leader(True)
@@ -226,6 +264,7 @@ class Assembly:
             if self.settings.keep_certificate:
                 group.create_task(keep_certificate(self._fenced, self.settings.system_namespace, self._clock))
             log.info("caches are up to date; %d workers start", self.settings.workers)
+            group.create_task(self.watch.run())
             await self.controller.run(self.settings.workers)
 
     async def _catch_up(self) -> None:

@@ -50,6 +50,10 @@ class Life:
     """The gateway was restarted and could not start again: its last words are an error."""
     refused_with: int | None = None
     """HTTP status of the model API's last refusal."""
+    last_answer: str | None = None
+    """What the model API's last answer says about it."""
+    windows: Json = field(default_factory=dict)
+    """Rate-limit windows that its answers told of."""
 
     def counts(self) -> Json:
         return pod_status.counts(str(self.served), requests=self.requests, input_tokens=100 * self.requests, output_tokens=10 * self.requests)
@@ -114,8 +118,22 @@ class Cluster:
             return False
         life.served += cost
         life.requests += 1
+        life.last_answer = "Good"
         life.overshoot = max(Decimal(0), -self._left(life))
         return True
+
+    def become_ready(self, pod: Json) -> None:
+        """The kubelet's probe finds that the model has answered."""
+        status = json.loads(json.dumps(pod["status"]))
+        for one in status["initContainerStatuses"]:
+            one["ready"] = True
+        self._write(pod, status)
+
+    def refuse(self, pod: Json, kind: str, now: datetime, status: int = 529) -> None:
+        """The model API does not answer, and the CLI gives up."""
+        life = self.life(pod)
+        life.last_answer, life.refused_with = kind, status
+        self.end(pod, pod_status.failure(kind), now)
 
     def _left(self, life: Life) -> Decimal:
         """The limit, less what the journal says of the attempts that are named in ``unsettled``."""
@@ -131,7 +149,9 @@ class Cluster:
         usage = {**life.counts(), "estimated": False, "byModel": {MODEL: life.counts()} if life.requests else {}}
         reached = "cost" if life.limit_reached else None
         document = {"version": 1, "attempt": life.attempt, "pod": life.uid, "usage": usage, "limitReached": reached, "previous": previous}
-        return json.dumps(document | {"lastError": {"status": life.refused_with} if life.refused_with else None})
+        good = {"firstGoodAnswer": "2026-11-21T10:00:00Z" if life.requests else None}
+        heard = {"lastAnswer": life.last_answer, "windows": life.windows, "lastError": {"status": life.refused_with} if life.refused_with else None}
+        return json.dumps(document | good | heard)
 
     def end(self, pod: Json, result: str, now: datetime, **more: Any) -> None:
         """Both containers end, and kubelet sees it: the last words are in the status."""

@@ -36,7 +36,9 @@ class Backoff(Model):
         ),
     )
 
-    initial: Minutes | None = Field(None, description="Wait before the second attempt. Default 10s.")
+    initial: Minutes | None = Field(
+        None, description="Wait before the second attempt; three times as long if the model's API was overloaded or limited the rate. Default 10s."
+    )
     factor: Annotated[int, integer(1, 10)] | None = Field(None, description="Every further wait is this many times longer. Default 2.")
     max: Minutes | None = Field(None, description="Longest wait. Default 10m.")
 

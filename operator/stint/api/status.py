@@ -93,6 +93,9 @@ class Attempt(Model):
     outcome: Outcome | None = Field(None, description="How it ended.")
     reason: Word | None = Field(None, description="Why, in one CamelCase word.")
     exit_code: Annotated[int, integer(-(2**31), 2**31 - 1)] | None = Field(None, description="Exit code of the agent container.")
+    provider_error: Word | None = Field(
+        None, description="Class of the provider's failure, if that was the last that the gateway heard of it; counted by its circuits."
+    )
     requests: Count = Field(0, description="Requests to the model.")
     input_tokens: Count = Field(0, description="Tokens of input, without those of caches.")
     output_tokens: Count = Field(0, description="Tokens of output.")

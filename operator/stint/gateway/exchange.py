@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import aiohttp
 from aiohttp import web
@@ -21,12 +21,15 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from stint.gateway.admit import Ask
+from stint.gateway.advice import advised
 from stint.gateway.credential import Credential
-from stint.gateway.errors import CONNECTION_FAILED, PROVIDER_UNREACHABLE, LastError, Refusal, said
+from stint.gateway.errors import CONNECTION_FAILED, GOOD, PROVIDER_UNREACHABLE, LastError, Refusal, kind_of, said
+from stint.gateway.guard import Call
 from stint.gateway.headers import error_to_agent, to_agent
 from stint.gateway.meter import BodyMeter, Decoder, Ending, Meter, StreamMeter, unanswered
 from stint.gateway.record import Record
 from stint.gateway.usage import known_as
+from stint.gateway.windows import windows
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +80,18 @@ class Exchange:
     """Create one per request, start `pump` as a task, and call `agent_left` when the agent has gone."""
 
     def __init__(
-        self, outgoing: Outgoing, number: int | None, agent: Agent, client: aiohttp.ClientSession, record: Record, credential: Credential
+        self,
+        outgoing: Outgoing,
+        number: int | None,
+        agent: Agent,
+        client: aiohttp.ClientSession,
+        record: Record,
+        credential: Credential,
+        call: Call,
     ) -> None:
         self._outgoing = outgoing
+        self._call = call
+        self._heard: str | None = None  # what the answer says about the provider
         self._agent = agent
         self._client = client
         self._record = record
@@ -108,6 +120,7 @@ class Exchange:
             return await self._talk()
         finally:
             # Not settled yet means cancelled: the agent left, or the gateway is being stopped.
+            self._call.ended(self._heard)
             await self._settle(Ending.GIVEN_UP)
             log.info("request", extra=self._log)
 
@@ -121,6 +134,8 @@ class Exchange:
         body = io.BytesIO(out.body) if out.body is not None and len(out.body) > LARGE_BODY else out.body
         try:
             async with self._client.request(out.method, out.url, headers=out.headers, data=body, allow_redirects=False) as upstream:
+                if out.ask is not None:
+                    self._record.told(windows(upstream.headers, upstream.status, self._record.now()))
                 self._log |= {"status": upstream.status, "request": known_as(upstream.headers.get("request-id", ""))}
                 encoding = upstream.headers.get("Content-Encoding", "").strip().lower()
                 if encoding not in Decoder.ENCODINGS:
@@ -153,6 +168,8 @@ class Exchange:
         except (aiohttp.ClientError, OSError) as problem:
             ending = Ending.GIVEN_UP if isinstance(problem, TimeoutError) else Ending.HUNG_UP
             self._failed(LastError(None, CONNECTION_FAILED, f"The provider's answer broke off: {explain(problem)}."))
+        else:
+            self._heard = self._heard or GOOD
         # On record before the agent sees the end.
         await self._settle(ending)
         if ending is not Ending.COMPLETE:
@@ -172,7 +189,7 @@ class Exchange:
             where = "Set baseURL of the ModelProvider to the address it leads to."
             return await self._own_error(Refusal(502, "api_error", f"The provider answered with a redirect ({upstream.status}). {where}"))
         body = Decoder(encoding)(await beginning(upstream))
-        self._failed(said(upstream.status, body))
+        self._failed(said(upstream.status, body, advised(upstream.headers, self._record.now())))
         await self._settle(Ending.HUNG_UP)
         headers = error_to_agent(upstream.headers, upstream.status)
         return web.Response(
@@ -199,11 +216,12 @@ class Exchange:
 
         The log gets the type of what the provider said, and the gateway's own words: the provider's may quote the prompt.
         """
+        self._heard = kind_of(error)
         self._log["error"] = known_as(error.kind)
         if error.status is None:
             self._log["problem"] = error.message
         if self._outgoing.ask is not None:
-            self._record.failed(LastError(error.status, self._credential.redact(error.kind), self._credential.redact(error.message)))
+            self._record.failed(replace(error, kind=self._credential.redact(error.kind), message=self._credential.redact(error.message)))
 
     async def _settle(self, ending: Ending) -> None:
         """Charge what was used, once, and put it on record."""
@@ -212,10 +230,10 @@ class Exchange:
             number, self._number = self._number, None
             if meter is not None:
                 metered = meter.settle(ending)
+                if meter.started and ending is Ending.COMPLETE:
+                    self._record.answered()
                 if meter.error is not None:
                     self._failed(meter.error)
-                if meter.started:
-                    self._record.answered()
             else:
                 metered = unanswered(ask) if ending is Ending.GIVEN_UP else None
             self._record.settled(number, metered, ask.model)

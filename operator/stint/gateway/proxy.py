@@ -20,6 +20,7 @@ from stint.gateway.config import GatewayConfig
 from stint.gateway.credential import Credential, CredentialError
 from stint.gateway.errors import LastError, Refusal, Refused
 from stint.gateway.exchange import Agent, Exchange, Outgoing, beginning
+from stint.gateway.guard import Guard
 from stint.gateway.headers import to_provider
 from stint.gateway.meter import at_most
 from stint.gateway.record import Record
@@ -67,6 +68,7 @@ class Proxy:
         self.pumps: set[asyncio.Task[web.StreamResponse]] = set()
         self.closing = False
         self._room = Room(MAX_BODY)
+        self._guard = Guard(str(URL(config.provider.base_url).origin()))
 
     async def warm(self) -> None:
         """Open a connection before the first request needs it. Without the credential; any answer will do.
@@ -143,6 +145,7 @@ class Proxy:
         except CredentialError as problem:
             self._record.failed(LastError(401, "authentication_error", str(problem)))
             raise Refused(Refusal(401, "authentication_error", str(problem))) from None
+        call = self._guard.enter()
         provider = self._config.provider
         outgoing = Outgoing(
             method=request.method,
@@ -152,7 +155,7 @@ class Proxy:
             ask=ask,
         )
         number = None if ask is None else self._record.opened(at_most(ask), ask.model)
-        exchange = Exchange(outgoing, number, Agent(request), self._client, self._record, self._credential)
+        exchange = Exchange(outgoing, number, Agent(request), self._client, self._record, self._credential, call)
         pump = asyncio.create_task(exchange.pump())
         self.pumps.add(pump)
         pump.add_done_callback(self.pumps.discard)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,12 +20,13 @@ from pathlib import Path
 
 from stint.gateway.account import Account
 from stint.gateway.config import GatewayConfig
-from stint.gateway.errors import LastError
+from stint.gateway.errors import GOOD, LastError, kind_of
 from stint.gateway.journal import Journal
 from stint.gateway.limit import Limits, Resource, reached
 from stint.gateway.output import Verdict
-from stint.gateway.report import MessageFile, render
+from stint.gateway.report import Heard, MessageFile, render
 from stint.gateway.usage import Charge, Metered, Tally
+from stint.gateway.windows import MOST, Window
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,14 @@ class Record:
         self._prices = config.prices
         self._journal = journal
         self._message = MessageFile(termination_log)
-        self._now = now
+        self.now = now
         self._account = journal.own or Account(pod=journal.pod, attempt=config.attempt)
         self._unsettled = Tally()
         for account in journal.unsettled:
             self._unsettled = self._unsettled.plus(account.usage.total)
         self._last_error: LastError | None = None
+        self._last_answer: str | None = None
+        self._windows: dict[str, Window] = {}
         self._under_way: dict[int, tuple[Charge, ...]] = {}
         self._requests = 0
         self._saves: set[asyncio.Task[None]] = set()
@@ -72,6 +75,7 @@ class Record:
             self._change(replace(self._account, first_request=self._time()))
 
     def answered(self) -> None:
+        self._last_answer = GOOD
         if self._account.first_good_answer is None:
             self._change(replace(self._account, first_good_answer=self._time()))
 
@@ -115,10 +119,19 @@ class Record:
 
     def failed(self, error: LastError) -> None:
         self._last_error = error
+        self._last_answer = kind_of(error)
         self._changes += 1
 
+    def told(self, windows: Iterable[Window]) -> None:
+        """Rate-limit windows, as an answer told of them."""
+        for window in windows:
+            self._windows[window.name] = window
+
     def report(self) -> bytes:
-        return render(self._account, self._last_error, self._journal.previous)
+        return self._rendered(self._account)
+
+    def _rendered(self, account: Account) -> bytes:
+        return render(account, Heard(self._last_error, self._last_answer, list(self._windows.values())[-MOST:]), self._journal.previous)
 
     async def save(self) -> None:
         """Put every change so far on record. A failure is kept in `broken` and tried again by the next `save`."""
@@ -127,7 +140,7 @@ class Record:
                 return
             changes, account = self._changes, self._at_most()
             try:
-                self._message.write(render(account, self._last_error, self._journal.previous))
+                self._message.write(self._rendered(account))
                 written = asyncio.get_running_loop().run_in_executor(self._writer, self._journal.append, account)
                 # An agent that leaves must not leave its usage unwritten.
                 await asyncio.shield(written)
@@ -155,4 +168,4 @@ class Record:
         self._changes += 1
 
     def _time(self) -> str:
-        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")

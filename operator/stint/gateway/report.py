@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,25 @@ import orjson
 from stint.gateway.account import VERSION, Account, output_json, rounded, tally_json
 from stint.gateway.errors import LastError
 from stint.gateway.usage import OTHER, Tally
+from stint.gateway.windows import Window
 
 MAX_BYTES = 4096
 
 
-def render(account: Account, last_error: LastError | None, previous: Sequence[Account]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the provider has said last: its last refusal, of which kind its last answer was, and its rate-limit windows."""
+
+    error: LastError | None = None
+    answer: str | None = None
+    windows: Sequence[Window] = ()
+
+
+def render(account: Account, heard: Heard, previous: Sequence[Account]) -> bytes:
     """The report as JSON, as much of it as fits; `previous` are other pods, the newest first."""
     text = b""
     for by_model, pods in _ever_shorter(account.usage.by_model, previous):
-        text = orjson.dumps(_document(account, by_model, last_error, pods))
+        text = orjson.dumps(_document(account, by_model, heard, pods))
         if len(text) <= MAX_BYTES:
             break
     return text
@@ -75,7 +86,7 @@ def write_in_place(path: Path, text: bytes) -> None:
         message.close()
 
 
-def _document(account: Account, by_model: Mapping[str, Tally], last_error: LastError | None, previous: Sequence[Account]) -> dict[str, Any]:
+def _document(account: Account, by_model: Mapping[str, Tally], heard: Heard, previous: Sequence[Account]) -> dict[str, Any]:
     return {
         "version": VERSION,
         "attempt": account.attempt,
@@ -84,7 +95,9 @@ def _document(account: Account, by_model: Mapping[str, Tally], last_error: LastE
         "limitReached": account.limit_reached,
         "firstRequest": account.first_request,
         "firstGoodAnswer": account.first_good_answer,
-        "lastError": last_error and last_error.as_json(),
+        "lastError": heard.error and heard.error.as_json(),
+        "lastAnswer": heard.answer,
+        "windows": {window.name: window.as_json() for window in heard.windows},
         "output": output_json(account.output),
         "previous": [{"pod": other.pod, "attempt": other.attempt, "usage": _totals(other)} for other in previous],
     }

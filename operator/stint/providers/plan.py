@@ -1,4 +1,4 @@
-"""What a ModelProvider's status says: whether sessions that use it will find their credential. No call to the model's API is made."""
+"""What a ModelProvider's status says: whether sessions that use it will find their credential, its circuits, and the windows of its credentials."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from stint.api.provider import ProviderSpec
 from stint.engine.conditions import FALSE, TRUE, Condition, merge
 from stint.engine.plan import Plan
+from stint.providers.changes import changes
 from stint.sessions.observed import Presence
 
 KIND = "ModelProvider"
@@ -34,13 +35,20 @@ class Observed:
     """In the system namespace: every namespace brings its own Secret."""
     presence: Presence
     recheck_seconds: float
+    circuits: tuple[dict[str, Any], ...] = ()
+    windows: tuple[dict[str, Any], ...] = ()
+    next_moment: datetime | None = None
+    """When time alone may change circuits, windows, or whose turn it is."""
 
 
 def plan(seen: Observed) -> Plan:
-    """Conditions now, and another look at the Secret in a while."""
+    """Conditions, circuits and windows now, an Event for each change, and another look at the Secret in a while."""
     conditions = merge(seen.status.get("conditions") or (), _conditions(seen), seen.generation, seen.now)
     again = None if seen.spec is None else seen.now + timedelta(seconds=seen.recheck_seconds)
-    return Plan(status={**seen.status, "observedGeneration": seen.generation, "conditions": conditions}, look_again=again)
+    traffic = {"circuits": list(seen.circuits), "windows": list(seen.windows)}
+    status = {**seen.status, "observedGeneration": seen.generation, "conditions": conditions, **traffic}
+    later = min((moment for moment in (again, seen.next_moment) if moment is not None), default=None)
+    return Plan(status={name: value for name, value in status.items() if value != []}, events=tuple(changes(seen.status, status)), look_again=later)
 
 
 def _conditions(seen: Observed) -> Iterator[Condition]:

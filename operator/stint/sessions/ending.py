@@ -35,6 +35,8 @@ class Ending:
     message: str = ""
     api_status: int | None = None
     resets_at: datetime | None = None
+    retry_after: datetime | None = None
+    """The moment before which the model's API does not want to be asked again, if it named one."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,8 @@ def failed(remains: Remains) -> Ending | None:
         return None
     if result.error_class == reasons.BUDGET_REACHED:  # the gateway would have said so itself
         return Ending(FAILED, reasons.AGENT_CRASHED, "the agent says that its budget is reached, but the gateway does not")
-    return Ending(FAILED, result.error_class, result.error_message, result.api_status, _reset(remains, result))
+    advice = remains.report.retry_after if remains.report else None
+    return Ending(FAILED, result.error_class, result.error_message, result.api_status, _reset(remains, result), advice)
 
 
 def _reset(remains: Remains, result: Result) -> datetime | None:

@@ -144,6 +144,15 @@ def backing_off(status: Mapping[str, Any], when: datetime) -> Waiting:
     return Waiting(reasons.BACKING_OFF, f"attempt {status.get('attempt')} failed ({error.get('class')}): {error.get('message', '')}", when)
 
 
+def waits_for_traffic(seen: Observed) -> Hold | None:
+    """An open circuit, a window that is used up, or the turn of others after one of these."""
+    blocked = seen.blocked
+    if blocked is None:
+        return None
+    assert seen.provider is not None
+    return Waiting(blocked.reason, blocked.message, blocked.until, kind="ModelProvider", name=seen.provider.name)
+
+
 def waits_for_budgets(seen: Observed) -> Hold | None:
     verdict = seen.admission
     if verdict is None or verdict.admitted:
@@ -164,5 +173,5 @@ def was_refused(seen: Observed) -> Hold | None:
 
 START_RULES: tuple[Callable[[Observed], Hold | None], ...] = (
     cannot_be_read, waits_for_profile, waits_for_provider, has_invalid_output_schema, has_used_its_limits, has_used_its_reservation,
-    waits_for_references, waits_for_source, backs_off, was_refused, waits_for_budgets,
+    waits_for_references, waits_for_source, waits_for_traffic, backs_off, was_refused, waits_for_budgets,
 )  # fmt: skip

@@ -15,8 +15,10 @@ from stint.engine.plan import Plan, Refusal
 from stint.engine.waiters import Waiters
 from stint.kube.errors import NotFound
 from stint.kube.resources import PODS
+from stint.providers.traffic import Traffic
 from stint.sessions.desk import Desk
 from stint.sessions.expiry import SESSIONS
+from stint.sessions.gatehouse import Gatehouse
 from stint.sessions.names import KIND, pod_name
 from stint.sessions.news import SessionNews
 from stint.sessions.observe import World, observe
@@ -42,10 +44,11 @@ class Sessions:
 
     name = KIND
 
-    def __init__(self, world: World, waiters: Waiters, desk: Desk) -> None:
+    def __init__(self, world: World, waiters: Waiters, desk: Desk, traffic: Traffic) -> None:
         self._world = world
         self._waiters = waiters
         self._desk = desk
+        self._gate = Gatehouse(traffic)
 
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Observe and plan; remembers what the session waits for, so that it is looked at again when that changes."""
@@ -57,14 +60,17 @@ class Sessions:
             return None  # it changed while we looked around, and that change has put it in line again
         if seen.deleting:
             seen = replace(seen, leaving_since=self._desk.leaving_since(seen), carried=not self._desk.open)  # closed: there is no budget any more
-        decided = plan(seen)
+        seen = self._gate.look(seen)
+        planned = plan(seen)
+        decided: Plan | None = planned
         if self._desk.open:
-            seen, decided = await self._ask_budgets(seen, decided)
+            seen, decided = await self._ask_budgets(seen, planned)
+        decided = Plan() if decided is None else self._gate.passed(seen, decided)
         self._waiters.wait(key, awaited(seen, decided))
         return Look(Target(SESSIONS, KIND, API_VERSION, seen.item), decided, SessionNews(seen))
 
-    async def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan]:
-        """Tell the budgets how far it is, and let no attempt begin that they have not admitted."""
+    async def _ask_budgets(self, seen: Observed, decided: Plan) -> tuple[Observed, Plan | None]:
+        """Tell the budgets how far it is, and let no attempt begin that they have not admitted. No plan: their answer is on its way."""
         self._desk.observe(seen)
         if ready_to_leave(seen):
             seen = replace(seen, carried=self._desk.carry(seen))
@@ -75,12 +81,12 @@ class Sessions:
             return seen, plan(seen)
         if not starts(decided):
             if self._desk.may_have_pod(seen) and await self._finds_pod(seen):
-                return seen, Plan()
+                return seen, None
             self._desk.withdraw(seen)
             return seen, decided
         verdict = self._desk.ask(seen)
         if verdict is None:
-            return seen, Plan()
+            return seen, None
         if verdict is FREE:
             return seen, decided
         seen = replace(seen, admission=verdict, counted=self._desk.counted(seen))
@@ -98,5 +104,6 @@ class Sessions:
     def vanished(self, key: Key, uid: str) -> None:
         """Forget it."""
         self._desk.gone(uid)
+        self._gate.gone(uid)
         self._world.sessions.discard(key, uid)
         self._world.pods.forget_session(uid)

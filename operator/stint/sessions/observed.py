@@ -14,11 +14,13 @@ from stint.budgets.spent_out import SpentOut
 from stint.budgets.verdict import Verdict
 from stint.engine.conditions import moment
 from stint.engine.plan import Refusal, Stalled, Waiting
+from stint.providers.passage import Blocked, Heard
 from stint.sessions.pod_facts import PodFacts
 from stint.sessions.references import Reference
 from stint.sessions.resolve import Resolved, resolve
 from stint.settings import Settings
 
+NOTHING_HEARD = Heard()
 Presence = Literal["there", "object missing", "key missing"]
 
 
@@ -72,6 +74,10 @@ class Observed:
 
     spent_out: SpentOut | None = None
     """A budget that stops its attempt, because what is spent has reached a limit."""
+    blocked: Blocked | None = None
+    """Why its provider lets no attempt start now: an open circuit, or a window that is used up."""
+    heard: Heard = NOTHING_HEARD
+    """What the provider's part in the attempt was that has ended."""
     counted: bool = False
     """A budget remembers what it uses, also when the session is gone."""
     carried: bool = False

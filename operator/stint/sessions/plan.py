@@ -16,11 +16,12 @@ from stint.budgets.verdict import Verdict, sentence
 from stint.engine.conditions import moment, timestamp
 from stint.engine.plan import Create, Delete, EventRecord, Plan, Stalled, Waiting
 from stint.kube.resources import CLAIMS, NETWORK_POLICIES, PODS
+from stint.providers.reasons import CIRCUIT_OPEN, WINDOW_REJECTED, WINDOW_WARNING
 from stint.sessions import reasons
 from stint.sessions.conditions import Facts, conditions, phase
-from stint.sessions.ending import CANCELLED, SUCCEEDED, SUSPENDED, Ending, Remains
+from stint.sessions.ending import CANCELLED, FAILED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains
 from stint.sessions.expiry import expire
-from stint.sessions.holds import backing_off, hold
+from stint.sessions.holds import backing_off, hold, waits_for_traffic
 from stint.sessions.names import FINALIZER, conversation
 from stint.sessions.observed import Observed
 from stint.sessions.pod.claim import volume_claim
@@ -30,6 +31,8 @@ from stint.sessions.pod_facts import AGENT, ContainerFacts, PodFacts
 from stint.sessions.settlement import begun, finish, settle
 
 UNKNOWN_START_TIMEOUT = 300.0  # seconds, when the spec cannot be read
+IN_LINE = (BUDGET_FULL, CIRCUIT_OPEN, WINDOW_REJECTED, WINDOW_WARNING)
+"""Who waits for these stands in a line that moves without a word to each."""
 PATIENCE = timedelta(seconds=4)
 """How long something may keep a pod from starting before it is worth a word."""
 USED_UP = (reasons.BUDGET_REACHED, reasons.RESERVATION_USED)
@@ -191,8 +194,9 @@ def _settled(seen: Observed, status: dict[str, Any], verdict: Ending, tools: tup
         verdict = Ending(verdict.outcome, error["class"], error["message"])
     retry = moment(status.get("nextRetryTime"))
     budget = verdict.reason in USED_UP
-    if retry is not None:
-        holding = backing_off(status, retry)
+    blocked = waits_for_traffic(seen) if not finished and verdict.outcome in (FAILED, START_FAILED) and not budget else None
+    if retry is not None or blocked is not None:
+        holding = blocked if isinstance(blocked, Waiting) else backing_off(status, retry or seen.now)
         status["waitingFor"] = _waiting_for(holding)
         facts = Facts(holding.reason, holding.message, holding, tools=tools)
     else:
@@ -204,7 +208,7 @@ def _settled(seen: Observed, status: dict[str, Any], verdict: Ending, tools: tup
         )  # fmt: skip
     quiet = verdict.outcome in (SUCCEEDED, SUSPENDED, CANCELLED)
     events = () if quiet else (EventRecord(verdict.reason, f"attempt {status['attempt']}: {verdict.message}", warning=True),)
-    again = retry or (None if finished and seen.spec and seen.spec.ttl_seconds_after_finished is None else seen.now)
+    again = seen.now if blocked else retry or (None if finished and seen.spec and seen.spec.ttl_seconds_after_finished is None else seen.now)
     return Plan(status=_status(seen, status, facts), delete=delete, events=events, look_again=again)
 
 
@@ -212,28 +216,29 @@ def _hold(seen: Observed, holding: Waiting | Stalled, attempt: PodFacts | None =
     status = begun(seen)
     again = None
     if isinstance(holding, Waiting):
-        if holding.reason == BUDGET_FULL and _is_told(seen, holding):
+        if holding.reason in IN_LINE and _is_told(seen, holding):
             return Plan()  # the queue has moved: no reason to write to everybody who stands in it
-        again = None if holding.reason == BUDGET_FULL else holding.until  # whose turn it is, the queue tells
+        again = None if holding.reason in IN_LINE else holding.until  # whose turn it is, the queue tells
         status["waitingFor"] = _waiting_for(holding)
     if attempt is not None:
         status.update(attempt=attempt.attempt, podName=attempt.name)
     facts = Facts(holding.reason, holding.message, holding, suspended=holding.reason in USED_UP)
     told = {condition.get("reason") for condition in seen.status.get("conditions") or ()}
-    events = () if holding.reason in told or holding.reason == BUDGET_FULL else (EventRecord(holding.reason, holding.message, warning=True),)
+    events = () if holding.reason in told or holding.reason in IN_LINE else (EventRecord(holding.reason, holding.message, warning=True),)
     return Plan(status=_status(seen, status, facts), events=events, look_again=again)
 
 
 def _is_told(seen: Observed, holding: Waiting) -> bool:
     """Whether the status says already that it waits for this very thing."""
     waiting = seen.status.get("waitingFor") or {}
-    current = seen.status.get("observedGeneration") == seen.generation and ("until" in waiting) == (holding.until is not None)
+    dated = holding.reason != BUDGET_FULL or ("until" in waiting) == (holding.until is not None)
+    current = seen.status.get("observedGeneration") == seen.generation and dated
     return current and (waiting.get("reason"), waiting.get("kind"), waiting.get("name")) == (holding.reason, holding.kind, holding.name)
 
 
 def _waiting_for(holding: Waiting) -> dict[str, Any]:
     """``until`` only where it is a fixed moment: one that moves with the clock would be a write at every look."""
-    fixed = holding.until if holding.reason in (reasons.BACKING_OFF, BUDGET_FULL) else None
+    fixed = holding.until if holding.reason == reasons.BACKING_OFF or holding.reason in IN_LINE else None
     found = {"kind": holding.kind, "name": holding.name, "reason": holding.reason, "until": timestamp(fixed) if fixed else ""}
     return {name: value for name, value in found.items() if value}
 

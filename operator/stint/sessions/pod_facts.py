@@ -59,6 +59,10 @@ class PodFacts:
     disrupted: tuple[str, str] | None = None
     """Reason and message of the condition ``DisruptionTarget`` (eviction, drain, preemption, lost node)."""
     node: str = field(default="", compare=False)
+    address: str = field(default="", compare=False)
+    """IP address, while it has one."""
+    answered: bool = field(default=False, compare=False)
+    """Its gateway is ready: the model has answered. No news to the session, only to the provider's circuits."""
     reserved: str = ""
     """The annotation ``stint.dev/reserved``: what the gateway may let through, as JSON."""
     gone: bool = False
@@ -123,6 +127,8 @@ def read_pod(pod: dict[str, Any]) -> PodFacts:
         disrupted=(disruption["reason"], disruption.get("message", "")) if disruption.get("status") == "True" else None,
         reserved=(meta.get("annotations") or {}).get(RESERVED_ANNOTATION, ""),
         node=(pod.get("spec") or {}).get("nodeName", ""),
+        address=status.get("podIP", ""),
+        answered=any(one["name"] == GATEWAY and one.get("ready") is True for one in status.get("initContainerStatuses") or ()),
     )
 
 

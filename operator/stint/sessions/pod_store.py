@@ -17,10 +17,16 @@ from stint.sessions.pod_facts import PodFacts, read_pod, vanished
 
 
 class PodStore:
-    """Fed by the pod informer and by the answers to our own creations; tells ``changed`` which session to look at."""
+    """Fed by the pod informer and by the answers to our own creations.
 
-    def __init__(self, changed: Callable[[Key], None], session_lives: Callable[[str, str, str], bool]) -> None:
+    Tells ``changed`` which session to look at, and ``answered`` the uid and the attempt of a session whose model has answered for the first time.
+    """
+
+    def __init__(
+        self, changed: Callable[[Key], None], session_lives: Callable[[str, str, str], bool], answered: Callable[[str, int], None]
+    ) -> None:
         self._changed = changed
+        self._answered = answered
         self._session_lives = session_lives
         self._pods: dict[str, PodFacts] = {}
         self._by_session: dict[str, set[str]] = {}
@@ -36,6 +42,8 @@ class PodStore:
             return
         facts = vanished(read_pod(item)) if gone else read_pod(item)
         self._keep(facts, news=not ours and known != facts)
+        if facts.answered and not (known is not None and known.answered) and not facts.gone:
+            self._answered(facts.owner_uid, facts.attempt)
 
     def _keep(self, facts: PodFacts, news: bool = True) -> None:
         if facts.gone and not self._session_lives(facts.namespace, facts.session, facts.owner_uid):

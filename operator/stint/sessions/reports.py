@@ -7,6 +7,8 @@ be read is None, never an error.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -14,19 +16,17 @@ from typing import Any
 
 from stint import canonical
 from stint.engine.conditions import moment
+from stint.providers.window import STATUSES as WINDOW_STATUSES
+from stint.providers.window import Window
+from stint.sessions.failures import POLICIES
 
 CONTRACT = 1
 AGENT_CRASHED = "AgentCrashed"
-ERROR_CLASSES = frozenset(
-    {
-        "RateLimited", "Overloaded", "ServerError", "ProviderUnreachable", "AuthFailed", "BillingFailed", "InvalidRequest", "ModelNotFound",
-        "ContextTooLarge", "BudgetReached", "MaxTurns", "OutputInvalid", "ToolsUnavailable", "Timeout", "InputInvalid", "CloneFailed",
-        "ContinueFailed", AGENT_CRASHED,
-    }
-)  # fmt: skip
+ERROR_CLASSES = frozenset(POLICIES) - {"StartTimeout"}
 """The classes of the contract; a result that names another is not believed."""
 MOST_COST = Decimal(10**9)
 DEEPEST, MODEL_NAME, MOST_TURNS, MESSAGE = 64, 256, 1_000_000, 2048
+MOST_WINDOWS, WINDOW_NAME = 8, re.compile("[A-Za-z0-9]{1,48}")
 LIMITS = ("cost", "tokens", "inputTokens", "outputTokens")
 COUNTS = ("requests", "inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
 
@@ -57,6 +57,13 @@ class Report:
     limit_reached: str | None = None
     last_status: int | None = None
     """HTTP status of the model API's last refusal."""
+    retry_after: datetime | None = None
+    """The moment before which the model's API did not want to be asked again, if its last refusal named one."""
+    last_answer: str = ""
+    """What the model API's last answer says about it: `Good`, a class of errors, or `Refused`; empty for none."""
+    has_answered: bool = False
+    """The model has answered at least once."""
+    windows: tuple[Window, ...] = ()
     output_sha256: str | None = None
     output_valid: bool = False
     output_error: str = ""
@@ -129,6 +136,8 @@ def read_report(text: str) -> Report | None:
     output = output if isinstance(output, dict) else {}
     models = usage.get("byModel")
     limit = document.get("limitReached")
+    refusal = document.get("lastError")
+    refusal = refusal if isinstance(refusal, dict) else {}
     return Report(
         usage=read_usage(usage),
         by_model={
@@ -137,7 +146,11 @@ def read_report(text: str) -> Report | None:
             if isinstance(value, dict) and 0 < len(name) <= MODEL_NAME
         },
         limit_reached=limit if limit in LIMITS else None,
-        last_status=_status(error.get("status")) if isinstance(error := document.get("lastError"), dict) else None,
+        last_status=_status(refusal.get("status")),
+        retry_after=_moment(refusal.get("retryAfter")),
+        last_answer=_text(document.get("lastAnswer")),
+        has_answered=isinstance(document.get("firstGoodAnswer"), str),
+        windows=tuple(_windows(document.get("windows"))),
         output_sha256=output.get("sha256"),
         output_valid=output.get("valid") is True,
         output_error=_text(output.get("error")),
@@ -147,6 +160,16 @@ def read_report(text: str) -> Report | None:
             if isinstance(item, dict) and isinstance(item.get("usage"), dict) and isinstance(item.get("pod"), str)
         },
     )
+
+
+def _windows(document: Any) -> Iterator[Window]:
+    for name, told in list(document.items())[:MOST_WINDOWS] if isinstance(document, dict) else ():
+        seen = _moment(told.get("seen")) if isinstance(told, dict) else None
+        if seen is None or told.get("status") not in WINDOW_STATUSES or not WINDOW_NAME.fullmatch(name):
+            continue
+        utilization = told.get("utilization")
+        whole = isinstance(utilization, int) and not isinstance(utilization, bool) and 0 <= utilization <= 1000
+        yield Window(name, told["status"], utilization if whole else None, _moment(told.get("resetsAt")), seen)
 
 
 def read_usage(document: dict[str, Any]) -> Usage:

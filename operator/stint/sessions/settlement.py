@@ -7,6 +7,7 @@
     Cancelled ─────────────────────────────────────▶ finished (failed)
     Disrupted ──▶ next attempt at once (20 times at most)
     Failed    ──▶ BudgetReached: held until the limit is raised
+              ──▶ the provider failed, and its circuit is open: held until it is tried again, no retry used
               ──▶ a class worth retrying, retry.limit not reached: next attempt after the backoff
               ──▶ else finished (failed)
 """
@@ -20,6 +21,7 @@ from stint.api.status import HISTORY, RESULT_TEXT
 from stint.engine.conditions import moment, timestamp
 from stint.sessions import reasons
 from stint.sessions.ending import CANCELLED, DISRUPTED, FAILED, START_FAILED, SUCCEEDED, SUSPENDED, Ending, Remains, ending
+from stint.sessions.failures import policy
 from stint.sessions.names import conversation
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, PodFacts
@@ -46,6 +48,7 @@ def settle(remains: Remains) -> tuple[dict[str, Any], Ending]:
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "exitCode": remains.exit_code,
+        "providerError": remains.seen.heard.error or None,
         **write_counts(usage),
         "estimated": usage.estimated,
     }
@@ -87,6 +90,8 @@ def _next_step(status: dict[str, Any], seen: Observed, verdict: Ending) -> None:
     elif verdict.outcome in (FAILED, START_FAILED):
         if verdict.reason == reasons.BUDGET_REACHED:
             return
+        if _waits_for_provider(seen, verdict):  # when it goes on, the line before the provider says
+            return
         failures = status["failures"] = status.get("failures", 0) + (0 if verdict.resets_at else 1)  # a window that resets uses up no retry
         terms = seen.terms
         if terms is not None and retried(verdict) and failures <= terms.retry_limit:
@@ -98,6 +103,18 @@ def _next_step(status: dict[str, Any], seen: Observed, verdict: Ending) -> None:
         finish(status, seen.now)
     else:
         assert verdict.outcome == SUSPENDED, verdict.outcome
+
+
+def _waits_for_provider(seen: Observed, verdict: Ending) -> bool:
+    """The provider has failed, or its window is used up, and it lets nobody start: its fault uses up no retry.
+
+    What another attempt cannot cure ends the session nevertheless, but not the one that was to try it for all.
+    """
+    if seen.blocked is None:
+        return False
+    if verdict.resets_at is not None:
+        return retried(verdict)
+    return bool(seen.heard.error) and (retried(verdict) or (seen.heard.probe and policy(verdict.reason).counts != "Nothing"))
 
 
 def finish(status: dict[str, Any], now: datetime) -> None:

@@ -84,7 +84,7 @@ BUDGET_WAITING = controller.scraped("stint_budget_waiting_sessions", "Sessions t
 
 # Providers
 
-CIRCUIT_STATE = controller.gauge(
+CIRCUIT_STATE = controller.scraped(
     "stint_circuit_state",
     "Circuit of a provider: 0 closed, 1 half-open, 2 open. No model: the provider as a whole; no credential: whoever uses it.",
     "provider",
@@ -92,7 +92,7 @@ CIRCUIT_STATE = controller.gauge(
     "credential",
 )
 CIRCUIT_TRANSITIONS = controller.counter("stint_circuit_transitions_total", "Changes of circuits, by the new state.", "provider", "to")
-WINDOW_UTILIZATION = controller.gauge(
+WINDOW_UTILIZATION = controller.scraped(
     "stint_provider_window_utilization_ratio",
     "How much of a rate-limit window of a credential the provider says is used: 1 is all of it.",
     "provider",

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from stint.api.crd import KINDS
-from stint.sessions.retry import RETRIED
+from stint.sessions.failures import POLICIES
 
 REPO = Path(__file__).parents[3]
 DOCS = REPO / "docs"
@@ -20,7 +20,8 @@ TROUBLESHOOTING = (DOCS / "troubleshooting.md").read_text()
 CONTRACT = (DOCS / "reference/pod-contract.md").read_text()
 PAGES = sorted([*REPO.glob("*.md"), *DOCS.rglob("*.md"), REPO / "examples/README.md"])
 EXAMPLES = sorted((REPO / "examples").glob("*.yaml"))
-MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "profiles/plan.py", "engine/plan.py")
+MODULES = ("sessions/reasons.py", "budgets/reasons.py", "providers/plan.py", "providers/reasons.py", "profiles/plan.py", "engine/plan.py")
+RETRIED = {name for name, row in POLICIES.items() if row.retried}
 KUBERNETES_OWN = "Reasons of Kubernetes"
 
 Json = dict[str, Any]
@@ -86,10 +87,10 @@ def test_troubleshooting_says_of_each_failure_whether_it_is_tried_again() -> Non
     assert yes == RETRIED
 
 
-def test_the_page_of_sessions_lists_what_is_tried_again() -> None:
-    listed = re.search(r"^- Tried again: (.+?)\.", (DOCS / "agentsession.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert listed
-    assert set(re.findall(r"`([A-Za-z]+)`", listed[1])) == RETRIED
+def test_the_page_of_retries_has_a_row_for_every_class() -> None:
+    rows = [line for line in (DOCS / "reference/retries.md").read_text().splitlines() if line.startswith("| `")]
+    assert {word for row in rows for word in words_of_first_cell(row)} == error_classes() | {"StartTimeout"}
+    assert {word for row in rows if row.split("|")[2].strip() == "yes" for word in words_of_first_cell(row)} == RETRIED
 
 
 def test_every_example_is_in_the_list_of_those_that_succeed_or_not() -> None:

@@ -19,8 +19,9 @@ from stint.gateway.document import ConfigError
 from stint.gateway.errors import LastError
 from stint.gateway.journal import KEPT_PODS, Journal
 from stint.gateway.output import Verdict, bounded
-from stint.gateway.report import MAX_BYTES, render, write_in_place
+from stint.gateway.report import MAX_BYTES, Heard, render, write_in_place
 from stint.gateway.usage import OTHER, Tally, Usage
+from stint.gateway.windows import MOST, Window
 
 TALLY = Tally(requests=3, input=5576, output=210, cost=Decimal("0.0331301"))
 ACCOUNT = Account(
@@ -32,6 +33,9 @@ ACCOUNT = Account(
     first_good_answer="2026-11-21T10:00:02Z",
     output=Verdict("ab" * 32, False, "$: no"),
 )
+
+
+FIVE_HOURS = Window("FiveHour", "Warning", 92, "2026-11-21T15:00:00Z", "2026-11-21T12:00:00Z")
 
 
 def of(pod: str, cost: str = "1") -> Account:
@@ -152,7 +156,7 @@ def test_a_long_journal_is_compacted_as_it_goes(tmp_path: Path, monkeypatch: pyt
 
 def test_a_report_reads_as_the_contract_says() -> None:
     counts = {"requests": 3, "inputTokens": 5576, "outputTokens": 210, "cacheReadTokens": 0, "cacheWriteTokens": 0, "cost": "0.033131"}
-    assert json.loads(render(ACCOUNT, LastError(529, "overloaded_error", "Overloaded"), [of("a", "1")])) == {
+    assert json.loads(render(ACCOUNT, Heard(LastError(529, "overloaded_error", "Overloaded"), "Overloaded", [FIVE_HOURS]), [of("a", "1")])) == {
         "version": 1,
         "attempt": 2,
         "pod": "pod-1",
@@ -161,10 +165,12 @@ def test_a_report_reads_as_the_contract_says() -> None:
         "firstRequest": "2026-11-21T10:00:01Z",
         "firstGoodAnswer": "2026-11-21T10:00:02Z",
         "lastError": {"status": 529, "type": "overloaded_error", "message": "Overloaded"},
+        "lastAnswer": "Overloaded",
+        "windows": {"FiveHour": {"status": "Warning", "utilization": 92, "resetsAt": "2026-11-21T15:00:00Z", "seen": "2026-11-21T12:00:00Z"}},
         "output": {"sha256": "ab" * 32, "valid": False, "error": "$: no"},
         "previous": [{"pod": "a", "attempt": 1, "usage": {**counts, "cost": "1.000000", "estimated": False}}],
     }
-    empty = json.loads(render(Account("p", 1), None, []))
+    empty = json.loads(render(Account("p", 1), Heard(), []))
     assert empty["usage"]["cost"] == "0.000000"
     assert (empty["limitReached"], empty["firstRequest"], empty["lastError"], empty["output"]) == (None, None, None, None)
 
@@ -179,7 +185,7 @@ def models(number: int) -> Usage:
 
 def test_two_hundred_models_fit_and_the_cheap_ones_are_added_up() -> None:
     account = Account("pod-1", 1, usage=models(200))
-    text = render(account, None, [of("a"), of("b")])
+    text = render(account, Heard(), [of("a"), of("b")])
     assert len(text) <= MAX_BYTES
     report = json.loads(text)
     shown = report["usage"]["byModel"]
@@ -194,14 +200,14 @@ def test_two_hundred_models_fit_and_the_cheap_ones_are_added_up() -> None:
 def test_models_that_were_added_up_before_stay_so() -> None:
     usage = models(200)
     dearest = {OTHER: Tally(requests=5, cost=Decimal(10**6))}
-    shown = json.loads(render(Account("p", 1, usage=replace(usage, by_model={**usage.by_model, **dearest})), None, []))["usage"]["byModel"]
+    shown = json.loads(render(Account("p", 1, usage=replace(usage, by_model={**usage.by_model, **dearest})), Heard(), []))["usage"]["byModel"]
     assert shown[OTHER]["requests"] == 200 - (len(shown) - 1) + 5
 
 
 def test_pods_are_given_up_only_when_no_model_is_left() -> None:
     long = [replace(of("x" * 60 + str(number)), attempt=10**9) for number in range(10)]
     account = Account("pod-1", 1, usage=models(50), output=Verdict("a" * 64, False, "🎈" * 256))
-    report = json.loads(render(account, LastError(None, "x" * 200, "🎈" * 300), long))
+    report = json.loads(render(account, Heard(LastError(None, "x" * 200, "🎈" * 300)), long))
     assert list(report["usage"]["byModel"]) == [OTHER]
     assert 0 < len(report["previous"]) < 10
     assert [one["pod"] for one in report["previous"]] == [one.pod for one in long[: len(report["previous"])]], "the oldest go first"
@@ -218,7 +224,8 @@ def test_pods_are_given_up_only_when_no_model_is_left() -> None:
 def test_whatever_happened_the_report_fits_and_the_totals_stand(names: list[str], message: str, kind: str, pods: int, figure: int) -> None:
     tally = Tally(figure, figure, figure, figure, figure, Decimal(figure))
     account = Account("p" * 36, 1, usage=Usage(tally, by_model=dict.fromkeys(names, tally)), output=Verdict("a" * 64, False, bounded(message)))
-    text = render(account, LastError(None, kind, message), [replace(account, pod="q" * 36)] * pods)
+    windows = [replace(FIVE_HOURS, name=f"{number}{'x' * 40}") for number in range(MOST)]
+    text = render(account, Heard(LastError(None, kind, message), "ProviderUnreachable", windows), [replace(account, pod="q" * 36)] * pods)
     assert len(text) <= MAX_BYTES
     assert json.loads(text)["usage"]["inputTokens"] == figure
 

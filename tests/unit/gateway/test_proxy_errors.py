@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -42,6 +43,8 @@ async def test_an_error_passes_costs_nothing_and_is_reported(gateway: Running, u
         assert spoken(await response.read()) == (kind, "not now")
     report = await gateway.report()
     assert (report["usage"]["requests"], report["usage"]["cost"], report["usage"]["estimated"]) == (0, "0.000000", False)
+    advice = report["lastError"].pop("retryAfter")
+    assert timedelta(seconds=3) < datetime.fromisoformat(advice) - datetime.now(UTC) <= timedelta(seconds=7)
     assert report["lastError"] == {"status": status, "type": kind, "message": "not now"}
     assert report["firstRequest"] is not None
     assert (await gateway.outside("/ready"))[0] == 503

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from stint.engine.cache import ObjectCache
 from stint.engine.keys import Key
+from stint.engine.plan import Plan
 from stint.kube.errors import Unreachable
 from stint.kube.resources import Resource
 from stint.providers.kind import PROVIDERS, Providers
+from stint.providers.passage import Passage
+from stint.providers.scope import Credential
+from stint.providers.traffic import Traffic
+from stint.providers.window import Window, WindowStatus
 from stint.sessions.presence import PresenceChecks
 from stint.settings import Settings
 from unit.cluster_kit import Json, SmallCluster
@@ -27,8 +32,10 @@ class Bench:
     def __init__(self, client: SmallCluster | None = None) -> None:
         self.cluster = client or SmallCluster()
         self.cache = ObjectCache("ModelProvider")
+        self.woken: list[Key] = []
         settings = Settings(system_namespace="stint-system", reference_recheck_seconds=30)
-        self.providers = Providers(self.cache, PresenceChecks(self.cluster, 30), settings)
+        self.traffic = Traffic(self.cache, "stint-system", self.woken.append, lambda: NOW)
+        self.providers = Providers(self.cache, PresenceChecks(self.cluster, 30), settings, self.traffic)
 
     def put(self, namespace: str = "team-a", spec: Any = SPEC, **meta: Any) -> Key:
         item = thing("default", 7, "m-1", namespace, apiVersion="stint.dev/v1alpha1", kind="ModelProvider", spec=spec)
@@ -108,3 +115,75 @@ def test_a_vanished_provider_is_forgotten_but_not_its_successor() -> None:
     assert len(bench.cache) == 1
     bench.providers.vanished(key, "m-1")
     assert len(bench.cache) == 0
+
+
+def told(bench: Bench, status: str, full: int, uid: str = "u") -> None:
+    window = Window("FiveHour", cast(WindowStatus, status), full, NOW + timedelta(hours=1), NOW)
+    provider = Key("ModelProvider", "team-a", "default")
+    passage = Passage(provider, Key("AgentSession", "team-a", uid), uid, 1, "claude-x", Credential("team-a", "claude"), 0, NOW)
+    bench.traffic.tell(passage, [window], NOW)
+
+
+async def look(bench: Bench, key: Key, seconds: float, *, version: int = 0) -> Plan:
+    """One look; the status is written, if a version is given."""
+    now = NOW + timedelta(seconds=seconds)
+    found = await bench.providers.look(key, now, None)
+    assert found is not None
+    if version:
+        bench.cache.put({**found.target.item, "metadata": {**found.target.item["metadata"], "resourceVersion": str(version)}, "status": found.plan.status})
+    return found.plan
+
+
+def windows(plan: Plan) -> list[int]:
+    assert plan.status is not None
+    return [one["utilization"] for one in plan.status.get("windows", [])]
+
+
+async def test_windows_are_written_at_most_every_five_seconds_and_only_for_something_that_matters() -> None:
+    bench = Bench()
+    key = bench.put()
+    told(bench, "Allowed", 10)
+    assert windows(await look(bench, key, 0, version=8)) == [10]
+    told(bench, "Allowed", 12)
+    assert windows(await look(bench, key, 60)) == [10]
+    told(bench, "Allowed", 40)
+    assert windows(await look(bench, key, 61, version=9)) == [40]
+    told(bench, "Warning", 91)
+    early = await look(bench, key, 63)
+    assert (windows(early), early.look_again) == ([40], NOW + timedelta(seconds=66))
+    assert windows(await look(bench, key, 66)) == [91]
+
+
+async def test_a_write_that_came_to_nothing_is_made_up_for() -> None:
+    bench = Bench()
+    key = bench.put()
+    told(bench, "Allowed", 10)
+    assert windows(await look(bench, key, 0)) == [10]
+    assert windows(await look(bench, key, 1)) == []
+    assert windows(await look(bench, key, 5)) == [10]
+
+
+async def test_a_circuit_is_written_at_once_and_looked_at_when_it_may_be_tried() -> None:
+    bench = Bench()
+    key = bench.put()
+    passage = Passage(key, Key("AgentSession", "team-a", "a"), "a", 1, "claude-x", Credential("team-a", "claude"), 0, NOW)
+    bench.traffic.learn(passage, "AuthFailed", NOW, NOW)
+    assert bench.woken == [key]
+    plan = await look(bench, key, 0)
+    assert plan.status is not None
+    [circuit] = plan.status["circuits"]
+    assert (circuit["scope"], circuit["state"], circuit["reason"]) == ("Credential", "Open", "AuthFailed")
+    assert [event.reason for event in plan.events] == ["CircuitOpen"]
+    assert plan.look_again == NOW + timedelta(seconds=30)
+
+
+async def test_a_provider_that_cannot_be_read_keeps_what_it_has() -> None:
+    bench = Bench()
+    key = bench.put(spec={"breaker": {"failures": "many"}})
+    item = bench.cache.get("team-a", "default")
+    assert item is not None
+    kept = {"circuits": [{"scope": "Provider", "state": "Open", "since": "2026-11-21T12:00:00Z"}]}
+    bench.cache.put({**item, "metadata": {**item["metadata"], "resourceVersion": "8"}, "status": kept})
+    plan = await look(bench, key, 0)
+    assert plan.status is not None
+    assert plan.status["circuits"] == kept["circuits"]

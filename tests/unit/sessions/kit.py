@@ -15,6 +15,7 @@ from stint.engine.plan import Plan
 from stint.kube.client import KubeClient
 from stint.kube.errors import NotFound
 from stint.kube.resources import CONFIG_MAPS, SECRETS, Resource
+from stint.providers.traffic import Traffic
 from stint.sessions.desk import Desk
 from stint.sessions.ending import Remains
 from stint.sessions.observe import World
@@ -195,7 +196,7 @@ class Cluster(KubeClient):
 def world(client: Cluster, *items: Json, settings: Settings = SETTINGS) -> World:
     """A world that knows these objects, sorted by kind."""
     caches = {kind: ObjectCache(kind) for kind in ("AgentSession", "AgentProfile", "ModelProvider")}
-    pods = PodStore(lambda key: None, caches["AgentSession"].holds)
+    pods = PodStore(lambda key: None, caches["AgentSession"].holds, lambda uid, attempt: None)
     for item in items:
         if item["kind"] == "Pod":
             pods.take(item)
@@ -212,6 +213,11 @@ def read_provider(item: Json) -> Provider:
 
 def time(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def no_traffic() -> Traffic:
+    """No provider has ever failed, or told of a window."""
+    return Traffic(ObjectCache("ModelProvider"), SETTINGS.system_namespace, look=_nobody, clock=lambda: NOW)
 
 
 def no_budgets() -> Desk:

@@ -47,7 +47,7 @@ def test_a_scrape_says_how_many_there_are_and_how_long_the_oldest_has_waited() -
     gone = session(status=finished_status(), name="gone", uid="gone")
     sessions.put(gone)
     sessions.drop(gone)
-    pods = PodStore(lambda key: None, sessions.holds)
+    pods = PodStore(lambda key: None, sessions.holds, lambda uid, attempt: None)
     for item in (pod(pod_status.starting()), running_pod(2), ended_pod(number=3)):
         pods.take(item)
 

@@ -187,6 +187,13 @@ def test_an_empty_value_of_an_mcp_server_is_a_value() -> None:
 REASONS = [("Failed", "Retry"), ("Disrupted", "Retry"), ("StartFailed", "Retry"), ("Suspended", "Resume"), ("Succeeded", "Again")]
 
 
+def test_after_attempts_that_never_began_the_next_one_is_the_start() -> None:
+    never = [attempt(1, "Failed", "CloneFailed"), attempt(2, "StartFailed", "StartTimeout")]
+    assert read(before=status(history=never)).reason == "Start"
+    worked = [attempt(1, "Failed", "AgentCrashed"), attempt(2, "Failed", "CloneFailed")]
+    assert read(before=status(history=worked)).reason == "Retry"
+
+
 @pytest.mark.parametrize(("outcome", "reason"), REASONS)
 def test_how_the_last_attempt_ended_says_how_to_begin(outcome: str, reason: str) -> None:
     before = status(history=[attempt(1, "Failed", "Overloaded"), attempt(2, outcome, "X")])

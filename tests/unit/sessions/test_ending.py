@@ -152,6 +152,12 @@ def test_a_provider_window_and_status_are_handed_on() -> None:
     assert (found.api_status, found.resets_at) == (429, ahead(600))
 
 
+def test_the_moment_that_the_api_has_named_is_read_from_the_gateways_report() -> None:
+    report = pod_status.report(lastError={"status": 529, "type": "overloaded_error", "message": "no", "retryAfter": stamp(ahead(40))})
+    assert verdict(ended_pod(pod_status.failure("Overloaded", apiStatus=529), report)).retry_after == ahead(40)
+    assert verdict(ended_pod(pod_status.failure("Overloaded", apiStatus=529), pod_status.report(lastError="?"))).retry_after is None
+
+
 def test_a_pod_that_disappeared_unwatched_is_lost_not_deleted() -> None:
     lost = vanished(facts(running_pod()), unwatched=True)
     found = ending(Remains(observed(session(status=running_status(1))), lost))

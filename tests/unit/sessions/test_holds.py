@@ -191,7 +191,7 @@ def test_rules_are_asked_in_the_order_in_which_a_person_would_repair_them() -> N
     names = [rule.__name__ for rule in START_RULES]
     assert names == [
         "cannot_be_read", "waits_for_profile", "waits_for_provider", "has_invalid_output_schema", "has_used_its_limits",
-        "has_used_its_reservation", "waits_for_references", "waits_for_source", "backs_off", "was_refused", "waits_for_budgets",
+        "has_used_its_reservation", "waits_for_references", "waits_for_source", "waits_for_traffic", "backs_off", "was_refused", "waits_for_budgets",
     ]  # fmt: skip
 
 

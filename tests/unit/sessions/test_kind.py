@@ -27,7 +27,7 @@ from unit.sessions.builders import (
     running_status,
     session,
 )
-from unit.sessions.kit import Cluster, no_budgets, world
+from unit.sessions.kit import Cluster, no_budgets, no_traffic, world
 
 KEY = Key("AgentSession", NAMESPACE, NAME)
 DEFAULT = ("ModelProvider", "default")
@@ -63,7 +63,7 @@ def test_a_session_waits_for_what_may_let_it_start(seen: Observed, expected: set
 
 async def test_a_look_is_bound_to_the_version_that_was_planned_from() -> None:
     item = session(version=100)
-    look = await Sessions(world(Cluster(anthropic={"api-key": ""}), item, provider()), Waiters(), no_budgets()).look(KEY, NOW, None)
+    look = await Sessions(world(Cluster(anthropic={"api-key": ""}), item, provider()), Waiters(), no_budgets(), no_traffic()).look(KEY, NOW, None)
     assert look is not None
     assert (look.target.resource, look.target.kind, look.target.item) == (SESSIONS, "AgentSession", item)
     assert look.plan.create
@@ -72,17 +72,17 @@ async def test_a_look_is_bound_to_the_version_that_was_planned_from() -> None:
 async def test_a_look_remembers_what_the_session_waits_for() -> None:
     waiters = Waiters()
     place = world(Cluster(), session())
-    await Sessions(place, waiters, no_budgets()).look(KEY, NOW, None)
+    await Sessions(place, waiters, no_budgets(), no_traffic()).look(KEY, NOW, None)
     assert list(waiters.of(*DEFAULT)) == [KEY]
     place.sessions.put(session(status=finished_status(), version=101))
-    await Sessions(place, waiters, no_budgets()).look(KEY, NOW, None)
+    await Sessions(place, waiters, no_budgets(), no_traffic()).look(KEY, NOW, None)
     assert list(waiters.of(*DEFAULT)) == []
 
 
 async def test_a_session_that_is_gone_waits_for_nothing() -> None:
     waiters = Waiters()
     waiters.wait(KEY, {DEFAULT})
-    assert await Sessions(world(Cluster()), waiters, no_budgets()).look(KEY, NOW, None) is None
+    assert await Sessions(world(Cluster()), waiters, no_budgets(), no_traffic()).look(KEY, NOW, None) is None
     assert list(waiters.of(*DEFAULT)) == []
 
 
@@ -93,18 +93,18 @@ async def test_nothing_is_decided_about_a_version_that_changed_meanwhile() -> No
             return {"data": {"api-key": ""}}
 
     place = world(Busy(), session(version=100), provider())
-    assert await Sessions(place, Waiters(), no_budgets()).look(KEY, NOW, None) is None
+    assert await Sessions(place, Waiters(), no_budgets(), no_traffic()).look(KEY, NOW, None) is None
 
 
 def test_what_vanished_is_forgotten_with_its_gone_pods() -> None:
     place = world(Cluster(), session())
     place.pods.take(running_pod(), gone=True)
-    Sessions(place, Waiters(), no_budgets()).vanished(KEY, UID)
+    Sessions(place, Waiters(), no_budgets(), no_traffic()).vanished(KEY, UID)
     assert place.sessions.get(NAMESPACE, NAME) is None
     assert len(place.pods) == 0
 
 
 def test_a_session_created_again_meanwhile_is_kept() -> None:
     place = world(Cluster(), session(uid="another"))
-    Sessions(place, Waiters(), no_budgets()).vanished(KEY, UID)
+    Sessions(place, Waiters(), no_budgets(), no_traffic()).vanished(KEY, UID)
     assert place.sessions.holds(NAMESPACE, NAME, "another")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simulation.pod_status import Json
 from stint.engine.keys import Key
 from stint.sessions.pod_store import PodStore
 from unit.sessions.builders import NAME, NAMESPACE, UID, ahead, ended_pod, pod, running_pod
@@ -15,7 +16,8 @@ class Told:
     def __init__(self, *, lives: bool = True) -> None:
         self.keys: list[Key] = []
         self.lives = lives
-        self.store = PodStore(self.keys.append, lambda namespace, name, uid: self.lives)
+        self.answered: list[tuple[str, int]] = []
+        self.store = PodStore(self.keys.append, lambda namespace, name, uid: self.lives, lambda uid, attempt: self.answered.append((uid, attempt)))
 
     def news(self) -> list[Key]:
         found = list(self.keys)
@@ -178,3 +180,22 @@ def test_a_session_that_goes_takes_its_gone_pods_with_it() -> None:
     told.store.take(running_pod(2, version=1, deleting=ahead(5)))
     told.store.forget_session(UID)
     assert [one.attempt for one in told.store.of(UID)] == [2]
+
+
+def ready_pod(version: int, *, ready: bool = True) -> Json:
+    item = running_pod(version=version)
+    item["status"]["initContainerStatuses"][0]["ready"] = ready
+    return item
+
+
+def test_the_first_good_answer_of_the_model_is_told_once_and_is_no_news_to_the_session() -> None:
+    told = Told()
+    told.store.take(ready_pod(200, ready=False))
+    told.news()
+    told.store.take(ready_pod(201))
+    told.store.take(ready_pod(202, ready=False))
+    told.store.take(ready_pod(203))
+    assert told.answered == [(UID, 1), (UID, 1)]
+    assert told.news() == []
+    told.store.take(ready_pod(204), gone=True)
+    assert len(told.answered) == 2, "what has gone answers no more"

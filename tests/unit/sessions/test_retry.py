@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from stint.sessions.ending import Ending
+from stint.sessions.failures import POLICIES, policy
 from stint.sessions.reports import ERROR_CLASSES
 from stint.sessions.resolve import Resolved
 from stint.sessions.retry import AFTER_RESET, LONGEST_WINDOW, retried, retry_at
@@ -26,9 +27,11 @@ def terms(initial: float = 10, factor: int = 2, longest: float = 600) -> Resolve
     return replace(found, backoff_initial=initial, backoff_factor=factor, backoff_max=longest)
 
 
-def delay(failures: int, resets_at: datetime | None = None, attempt: int = 1, uid: str = UID, **backoff: Any) -> float:
+def delay(
+    failures: int, resets_at: datetime | None = None, attempt: int = 1, uid: str = UID, reason: str = "ServerError", advice: datetime | None = None, **backoff: Any
+) -> float:
     """Seconds until the next attempt."""
-    when = retry_at(Ending("Failed", "RateLimited", resets_at=resets_at), failures, terms(**backoff), uid, attempt, NOW)
+    when = retry_at(Ending("Failed", reason, resets_at=resets_at, retry_after=advice), failures, terms(**backoff), uid, attempt, NOW)
     return (when - NOW).total_seconds()
 
 
@@ -39,6 +42,13 @@ def test_only_what_time_can_cure_is_tried_again(reason: str) -> None:
 
 def test_a_pod_that_did_not_start_is_tried_again() -> None:
     assert retried(Ending("StartFailed", "StartTimeout"))
+
+
+def test_what_counts_for_circuits_is_never_a_users_mistake() -> None:
+    assert {name: row.counts for name, row in POLICIES.items() if row.counts != "Nothing"} == {
+        "RateLimited": "Credential", "Overloaded": "Provider", "ServerError": "Provider", "ProviderUnreachable": "Provider", "AuthFailed": "Credential",
+    }  # fmt: skip
+    assert policy("Evicted").counts == "Nothing"
 
 
 @pytest.mark.parametrize(("failures", "least"), [(1, 10), (2, 20), (3, 40), (6, 320), (7, 600), (20, 600)])
@@ -74,6 +84,19 @@ def test_a_reset_that_comes_before_the_backoff_ends_shortens_nothing() -> None:
 
 def test_a_reset_that_has_passed_is_not_waited_for() -> None:
     assert delay(1, ago(3600)) == delay(1)
+
+
+@pytest.mark.parametrize("reason", ["RateLimited", "Overloaded"])
+def test_an_api_that_has_too_much_to_do_is_given_three_times_as_long(reason: str) -> None:
+    assert 30 <= delay(1, reason=reason) < 36
+    assert 600 <= delay(6, reason=reason) < 720
+
+
+def test_nobody_comes_back_before_the_moment_that_the_api_has_named() -> None:
+    assert 300 <= delay(1, advice=ahead(300)) < 302.1
+    assert delay(6, advice=ahead(1)) == delay(6)
+    assert delay(1, advice=ahead(86400)) < 3700
+    assert delay(1, advice=ahead(300), reason="AgentCrashed") == delay(1), "it was not the API that failed"
 
 
 def test_a_window_that_no_provider_has_is_not_believed() -> None:

@@ -1,53 +1,15 @@
-"""What others tell: circuits, windows, leadership, admission, requests."""
+"""What others tell: leadership, admission, requests."""
 
 from __future__ import annotations
 
 import pytest
 
 from simulation.metrics_kit import Grown, scraped, series
-from stint.telemetry import circuits
 from stint.telemetry.admission import admission_decided
-from stint.telemetry.circuits import CircuitState, circuit_changed, forget_circuit, forget_window, set_circuit, set_window
 from stint.telemetry.define import Definitions
 from stint.telemetry.leader import WhileLeading, set_leader
 from stint.telemetry.metrics import admission, controller
 from stint.telemetry.requests import NO_ANSWER, answered, resource_of
-
-CIRCUIT = ("team-a/default", "claude-x", "team-a/anthropic")
-SHOWN = series("stint_circuit_state", provider=CIRCUIT[0], model=CIRCUIT[1], credential=CIRCUIT[2])
-
-
-def test_a_circuit_shows_its_state_and_counts_its_changes() -> None:
-    grown = Grown()
-    set_circuit(*CIRCUIT, CircuitState.CLOSED)
-    circuit_changed(*CIRCUIT, CircuitState.OPEN)
-    assert scraped(controller.registry)[SHOWN] == 2
-    circuit_changed(*CIRCUIT, CircuitState.HALF_OPEN)
-    assert scraped(controller.registry)[SHOWN] == 1
-    assert grown.all("stint_circuit_transitions_total") == {("team-a/default", "open"): 1, ("team-a/default", "half_open"): 1}
-    forget_circuit(*CIRCUIT)
-    forget_circuit(*CIRCUIT)
-    assert SHOWN not in scraped(controller.registry)
-
-
-def test_so_many_circuits_are_shown_and_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(circuits, "MOST", 1)
-    set_circuit(*CIRCUIT, CircuitState.OPEN)
-    set_circuit("b/c", "", "", CircuitState.OPEN)
-    other = series("stint_circuit_state", provider="b/c", model="", credential="")
-    assert other not in scraped(controller.registry)
-    forget_circuit(*CIRCUIT)
-    set_circuit("b/c", "", "", CircuitState.OPEN)
-    assert scraped(controller.registry)[other] == 2
-    forget_circuit("b/c", "", "")
-
-
-def test_a_window_is_shown_until_it_is_over() -> None:
-    window = series("stint_provider_window_utilization_ratio", provider="a/b", credential="a/key", window="five_hour")
-    set_window("a/b", "a/key", "five_hour", 0.83)
-    assert scraped(controller.registry)[window] == 0.83
-    forget_window("a/b", "a/key", "five_hour")
-    assert window not in scraped(controller.registry)
 
 
 def test_who_leads_says_so() -> None:

@@ -10,6 +10,7 @@ from stint.api import defaults
 from stint.api.env import EnvVar
 from stint.api.mcp import Header, MCPServer
 from stint.sessions.ending import SUCCEEDED, SUSPENDED
+from stint.sessions.failures import policy
 from stint.sessions.names import conversation
 from stint.sessions.observed import Observed
 
@@ -79,7 +80,7 @@ def run_description(seen: Observed, attempt: int) -> str:
 def _reason(seen: Observed) -> str:
     """What the attempts before say about how to begin."""
     history = seen.status.get("history") or []
-    if not history:
+    if not any(policy(entry["reason"]).resumes for entry in history):
         return "Start"
     if history[-1]["outcome"] == SUCCEEDED:
         return "Again"
