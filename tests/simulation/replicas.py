@@ -151,8 +151,8 @@ class Replicas(World):
             return
         process.stopped_at = None
         process.client.through.set()
-        if self.assembly.acting and len(self.assembly.queue):
-            worker = self.loop.create_task(_reconcile_one(self.assembly))
+        if self.assembly.acting:
+            worker = self.loop.create_task(_reconcile_all(self.assembly))
             self.loop.run(asyncio.wait([worker]))
             assert worker.exception() is None or isinstance(worker.exception(), LeadershipLost), worker.exception()
         self.loop.run(self._settle())
@@ -182,3 +182,9 @@ async def _reconcile_one(assembly: Assembly) -> None:
         await assembly.controller.reconcile(key)
     finally:
         assembly.queue.done(key)
+
+
+async def _reconcile_all(assembly: Assembly) -> None:
+    """With all keys that wait, as long as nothing keeps it from it."""
+    for _ in range(len(assembly.queue)):
+        await _reconcile_one(assembly)
