@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 RETRY = 2.0  # seconds
 
-Carried = Mapping[BudgetKey, list[dict[str, Any]]]
-
 
 class Accounting:
     """Closed until `open` (or, later, the first budget): nothing is counted before everything has been listed and this is the leader."""
@@ -39,13 +37,15 @@ class Accounting:
         self.desk = desk
         self._clock = clock
         self._opened = False
+        self._carried: dict[BudgetKey, list[dict[str, Any]]] = {}
+        """What budgets carry over that could not be read yet: it counts when they can."""
 
     async def open(self) -> None:
         """This is the leader, and everything has been listed: count it, if there are budgets."""
-        carried = await self._read_carried()
+        self._carried = await self._read_carried()
         self._opened = True
         if len(self._budgets):
-            self._begin(carried)
+            self._begin()
 
     # Budgets
 
@@ -54,11 +54,11 @@ class Accounting:
         if not self._opened:
             return
         if not self.desk.open:
-            self._begin({})
+            self._begin()
             return
         budget = _read(item)
         if budget is not None:
-            self.desk.admissions.put_budget(budget, self._clock(), item.get("status") or {})
+            self.desk.admissions.put_budget(budget, self._clock(), item.get("status") or {}, self._carried.pop(budget.key, ()))
             self.budget_written(item)
 
     def budget_written(self, item: dict[str, Any]) -> None:
@@ -67,6 +67,7 @@ class Accounting:
         self.desk.admissions.stands(BudgetKey(meta["namespace"], meta["name"]), item.get("status") or {}, self._clock())
 
     def budget_gone(self, key: Key) -> None:
+        self._carried.pop(BudgetKey(key.namespace, key.name), None)
         if self.desk.open:
             self.desk.admissions.remove_budget(BudgetKey(key.namespace, key.name), self._clock())
 
@@ -109,10 +110,12 @@ class Accounting:
     def listed(self, uids: set[str], version: int) -> None:
         """A namespace that has gone has no sessions any more."""
 
-    def _begin(self, carried: Carried) -> None:
+    def _begin(self) -> None:
         now = self._clock()
         seen = (in_caches(self._world, key, now) for key in self._world.sessions)
-        self.desk.begin((each for each in seen if each is not None), self._readable(), carried)
+        readable = list(self._readable())
+        carried = {budget.key: self._carried.pop(budget.key) for budget, _ in readable if budget.key in self._carried}
+        self.desk.begin((each for each in seen if each is not None), readable, carried)
 
     def _readable(self) -> Iterator[tuple[Budget, Mapping[str, Any]]]:
         """All budgets that can be read, with their status."""
@@ -127,7 +130,7 @@ class Accounting:
             if item is not None:
                 yield item
 
-    async def _read_carried(self) -> Carried:
+    async def _read_carried(self) -> dict[BudgetKey, list[dict[str, Any]]]:
         found: dict[BudgetKey, list[dict[str, Any]]] = {}
         parts = [self._read_part(item["metadata"]["namespace"], name) for item in self._items() for name in part_names(item)]
         for part in await asyncio.gather(*parts):

@@ -10,13 +10,16 @@ import pytest
 from simulation.pod_status import Json
 from stint.assembly import Assembly
 from stint.budgets.admissions import Superseded
-from stint.budgets.budget import BudgetKey
+from stint.budgets.budget import BudgetKey, read_budget
+from stint.budgets.kept import part_manifest
 from stint.budgets.kind import BUDGETS
 from stint.engine.keys import Key
 from stint.kube.resources import PODS
 from stint.sessions.expiry import SESSIONS
 from stint.settings import Settings
 from unit.assembly.kit import line
+from unit.budgets.kit import NOW, Leader, settled
+from unit.budgets.kit import session as subject
 from unit.cluster_kit import SmallCluster
 from unit.engine.kit import key
 from unit.sessions.builders import pod, running_pod, session
@@ -29,6 +32,11 @@ def budget(version: int = 300, limit: Any = "2", *, uid: str = "b-1", name: str 
     metadata = {"namespace": "team-a", "name": name, "uid": uid, "resourceVersion": str(version), "generation": 1}
     limits = [{"name": "busy", "resource": "concurrency", "limit": limit}]
     return {"metadata": metadata, "spec": {"limits": limits, **spec}, "status": status or {}}
+
+
+def costly(limit: Any, version: int = 300) -> Json:
+    limits = [{"name": "day", "resource": "cost", "limit": limit, "calendar": "Daily"}]
+    return budget(version) | {"spec": {"limits": limits, "reserve": {"cost": "1"}}}
 
 
 def reserved(assembly: Assembly) -> list[int]:
@@ -177,3 +185,22 @@ async def test_a_namespace_that_goes_is_forgotten(assembly: Assembly) -> None:
     namespaces.take(namespace(tier="gold"))
     namespaces.take(namespace(tier="gold"), gone=True)
     assert assembly.accounting.desk.namespaces == {}
+
+
+async def test_what_a_budget_carries_over_counts_also_if_it_can_be_read_only_later() -> None:
+    # given a budget that cannot be read when the leader begins, and what deleted sessions used of it
+    spent = Leader().lead(read_budget(costly("10")))
+    spent.it.observe(subject("gone", "team-a", settled={1: settled("7", end=0)}), NOW)
+    spent.it.gone("gone", NOW)
+    cluster = SmallCluster()
+    documents = spent.it.unwritten(TEAM, NOW)
+    cluster.items["configmaps"] = [part_manifest(costly("10"), part, document) for part, document in documents.items()]
+    assembly = Assembly(Settings(), cluster, clock=lambda: NOW)
+    assembly.changed(BUDGETS, costly(["many"]), gone=False)
+    await assembly.accounting.open()
+    assert TEAM not in assembly.accounting.desk.admissions.ledger
+    # when it is mended
+    assembly.changed(BUDGETS, costly("10", version=301), gone=False)
+    # then
+    (account,) = assembly.accounting.desk.admissions.ledger.accounts(TEAM)
+    assert [str(meter.spent_at(NOW.timestamp())) for meter in account.meters] == ["7"]
