@@ -179,7 +179,7 @@ class WindowStatus(Model):
 
     namespace: Annotated[str, Schema(maxLength=63)] = Field(description="Namespace of the Secret.")
     secret: Annotated[str, Schema(maxLength=253)] = Field(description="Name of the Secret.")
-    window: Word = Field(description="FiveHour, SevenDay, Requests, Tokens, … or RetryAfter, where the provider only named a moment.")
+    window: Word = Field(description="FiveHour, SevenDay, Requests, Tokens, …; RetryAfter or RateLimit, where only a moment was named.")
     status: WindowState = Field(description="Allowed; Warning: the provider warns; Rejected: it refuses requests until the reset.")
     utilization: Annotated[int, integer(0, 1000)] | None = Field(None, description="How full it is, in percent.")
     resets_at: datetime | None = Field(None, description="When it is reset.")

@@ -46,7 +46,7 @@ class Road:
         self.name = name
         self.breaker = breaker
         self.circuits = circuits
-        self.windows = windows
+        self._keep(windows)
         self.published = windows
         """As the status shows them."""
         self.changed = False
@@ -70,9 +70,12 @@ class Road:
                 self._put(scope, fold.next_state(self._circuit(scope, now), outcome, scope, self.breaker, now), now)
 
     def tell(self, credential: Credential, windows: Iterable[Window]) -> None:
-        self.windows = merged(self.windows, credential, windows)
-        if len(self.windows) > WINDOWS:
-            self.windows = dict(urgent_first(self.windows)[:WINDOWS])
+        known = merged(self.windows, credential, windows)
+        self._keep(known if len(known) <= WINDOWS else dict(urgent_first(known)[:WINDOWS]))
+
+    def _keep(self, windows: dict[Key, Window]) -> None:
+        self.windows = windows
+        self._pressing = any(one.status != "Allowed" for one in windows.values())
 
     def release(self, uid: str, now: datetime) -> None:
         """This session tries no more."""
@@ -95,7 +98,7 @@ class Road:
 
     def blocked(self, passage: Passage, now: datetime) -> Blocked | None:
         """Why this attempt may not start now."""
-        if not (self.circuits or self.windows or self._waiters):
+        if not (self.circuits or self._pressing or self._waiters):
             return None
         shut = [reason for scope in passage.scopes for reason in self._shut(scope, passage, now)]
         window = rejected_until(self.windows, passage.credential, now)
@@ -149,7 +152,7 @@ class Road:
 
     def enter(self, passage: Passage, now: datetime) -> bool:
         """It starts, unless something came between, or its place as the probe is still to be put on record."""
-        if not (self.circuits or self.windows or self._waiters):
+        if not (self.circuits or self._pressing or self._waiters):
             return True
         if self.blocked(passage, now) is not None:
             return False
@@ -208,7 +211,8 @@ class Road:
         return any(one.state == "HalfOpen" and one.probe is None and self._at[scope] for scope, one in self.circuits.items()) and not self._granted
 
     def warned(self, now: datetime) -> set[Credential]:
-        return {whose for (whose, _), one in self.windows.items() if one.warns(now)}
+        """Credentials with a window that warns."""
+        return {whose for (whose, _), one in self.windows.items() if one.warns(now)} if self._pressing else set()
 
     def tick(self, now: datetime) -> list[str]:
         """Time has passed: the sessions whose turn it is."""
@@ -230,7 +234,7 @@ class Road:
             if whose in self._at:
                 self._openings[whose] = Opening(now + timedelta(seconds=AFTER_RESET * _share(f"{self.name}/{whose}")))
         self._refused = refused
-        self.windows = current(self.windows, now)
+        self._keep(current(self.windows, now))
 
     def _room(self, now: datetime) -> dict[Gate, int]:
         """How many more each gate lets through."""

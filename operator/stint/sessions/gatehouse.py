@@ -10,7 +10,7 @@ from stint.providers.passage import Heard
 from stint.providers.traffic import Traffic
 from stint.sessions.holds import hold
 from stint.sessions.observed import Observed
-from stint.sessions.passage import ended_at, heard_of_provider, passage_of, report_of, windows_of
+from stint.sessions.passage import ended_at, heard_of_provider, passage_of, report_of, windows_of_pod
 from stint.sessions.plan import starts
 from stint.sessions.pod_facts import PodFacts
 
@@ -44,7 +44,7 @@ class Gatehouse:
         passage, report = passage_of(seen, pod.attempt), report_of(pod)
         if passage is None:
             return seen
-        self._traffic.tell(passage, windows_of(report), seen.now)
+        self._traffic.tell(passage, windows_of_pod(pod, report, seen.now), seen.now)
         kind, probe = heard_of_provider(report, seen.now), self._traffic.probes(passage)
         if kind:
             self._traffic.learn(passage, kind, ended_at(pod, seen.now), seen.now)

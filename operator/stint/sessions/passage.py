@@ -16,9 +16,10 @@ from stint.sessions.failures import policy
 from stint.sessions.names import KIND
 from stint.sessions.observed import Observed
 from stint.sessions.pod_facts import AGENT, GATEWAY, PodFacts
-from stint.sessions.reports import Report, read_report
+from stint.sessions.reports import Report, read_report, read_result
 
 PROVIDER_KIND = "ModelProvider"
+TOLD_BY_THE_CLI = "RateLimit"
 
 
 def passage_of(seen: Observed, attempt: int) -> Passage | None:
@@ -57,6 +58,17 @@ def heard_of_provider(report: Report | None, now: datetime) -> str:
 
 def windows_of(report: Report | None) -> tuple[Window, ...]:
     return report.windows if report else ()
+
+
+def windows_of_pod(pod: PodFacts, report: Report | None, now: datetime) -> tuple[Window, ...]:
+    """What the gateway has heard of windows; if it heard a 429 without one, what the CLI's `rate_limit_event` said, as the runner handed it on."""
+    agent, found = pod.container(AGENT), windows_of(report)
+    if report is None or agent is None or report.last_status != 429 or any(window.rejects(now) for window in found):
+        return found
+    result = read_result(agent.message)
+    if result is None or result.error_class != "RateLimited" or result.resets_at is None:
+        return found
+    return (*found, Window(TOLD_BY_THE_CLI, "Rejected", None, result.resets_at, ended_at(pod, now)))
 
 
 def ended_at(pod: PodFacts, now: datetime) -> datetime:

@@ -191,6 +191,13 @@ def test_a_used_up_window_suspends_the_failed_session_until_its_reset() -> None:
     assert PROVIDER in gate.looks, "it is worth a write"
 
 
+@pytest.mark.parametrize(("status", "held"), [(429, True), (500, False)])
+def test_a_reset_that_only_the_cli_has_heard_of_counts_if_the_gateway_saw_a_429(status: int, held: bool) -> None:
+    told = json.dumps({**json.loads(report("RateLimited")), "lastError": {"status": status}})
+    seen = Gate().seen(session(), ended_pod(pod_status.failure("RateLimited", apiStatus=429, resetsAt=stamp(ahead(900))), told))
+    assert (seen.blocked is not None and seen.blocked.until == ahead(900)) is held
+
+
 def test_a_cancelled_or_a_finished_session_waits_for_nothing() -> None:
     gate = Gate(failures=1)
     cancelled = plan(gate.seen(session({"cancel": True}), failed()))
