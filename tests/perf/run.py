@@ -1,6 +1,6 @@
 """Measures, and writes docs/benchmarks.md.
 
-    python tests/perf/run.py                      everything, once (`make bench`)
+    python tests/perf/run.py                      everything but `hour`, once (`make bench`)
     python tests/perf/run.py burst steady         only these (`make bench ARGS="burst steady"`)
     python tests/perf/run.py burst --runs 5       median and spread of five
     python tests/perf/run.py burst --small        a tenth of the size: tries the benchmark out and writes no page
@@ -26,13 +26,18 @@ from perf.failover import FAILOVER
 from perf.figures import written
 from perf.gateway import GATEWAY
 from perf.ledger import LEDGER
+from perf.load import HOURLONG, LOAD
 from perf.machine import BUSY, busy_share, machine
 from perf.real_pods import REAL_PODS
 from perf.results import Measured
 from perf.scale import SCALE
 from perf.steady import STEADY
 
-BENCHMARKS: dict[str, Benchmark] = {benchmark.name: benchmark for benchmark in (BURST, SCALE, STEADY, REAL_PODS, GATEWAY, LEDGER, BUDGET, FAILOVER, ADMISSION)}
+BENCHMARKS: dict[str, Benchmark] = {
+    benchmark.name: benchmark
+    for benchmark in (BURST, SCALE, STEADY, LOAD, HOURLONG, REAL_PODS, GATEWAY, LEDGER, BUDGET, FAILOVER, ADMISSION)
+}  # fmt: skip
+ONLY_BY_NAME = (HOURLONG,)
 SMALL = 0.1
 LOOK = 3.0
 """Seconds for which the machine is looked at before each run."""
@@ -41,7 +46,7 @@ LOOK = 3.0
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that clusters and processes are removed then, too
-    chosen = [BENCHMARKS[name] for name in options.names] or list(BENCHMARKS.values())
+    chosen = [BENCHMARKS[name] for name in options.names] or [each for each in BENCHMARKS.values() if each not in ONLY_BY_NAME]
     if options.check:
         return check(chosen)
     if options.set_range:
@@ -52,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    found.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all", choices=[*BENCHMARKS, []])
+    found.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all but hour", choices=[*BENCHMARKS, []])
     found.add_argument("--runs", type=int, default=1, help="how often; the page shows median and spread")
     found.add_argument("--small", action="store_true", help="a tenth of the size, and no page")
     found.add_argument("--profile", action="store_true", help="cProfile in the controller; build/perf/NAME/…/controller.prof")
