@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from stint.budgets.account import Account
 from stint.budgets.budget import BudgetKey
@@ -34,6 +35,13 @@ class Decision:
     verdict: Verdict
 
 
+class Told(NamedTuple):
+    """What a session that waits was told: which budget it waits for, and whether the time is known."""
+
+    budget: BudgetKey
+    timed: bool
+
+
 class Queue:
     """The sessions that wait for room."""
 
@@ -47,8 +55,8 @@ class Queue:
         """When the first of a line may have room, where that is known."""
         self._untold: dict[str, None] = {}
         """Sessions that nobody has been told about yet."""
-        self._told: dict[str, bool] = {}
-        """The others, and whether they were told when they may go on."""
+        self._told: dict[str, Told] = {}
+        """What the others were told."""
         self._dirty: dict[Account, None] = {}
         """Lines whose first has to be asked (a set that keeps its order)."""
 
@@ -175,15 +183,15 @@ class Queue:
             decisions.append(Decision(waiter, verdict))
             if verdict.outcome == BUDGET_FULL:
                 del self._untold[uid]
-                self._told[uid] = verdict.until is not None
+                self._told[uid] = _told(verdict)
             else:
                 self.remove(uid)
 
     def _tell_again(self, waiter: Waiter, verdict: Verdict, decisions: list[Decision]) -> None:
         """Who is first in a line is told once more when a time becomes known, or no longer is."""
-        known = verdict.until is not None
-        if verdict.shortages and self._told.get(waiter.uid, known) != known:
-            self._told[waiter.uid] = known
+        told = self._told.get(waiter.uid)
+        if verdict.shortages and told is not None and told.timed != (verdict.until is not None):
+            self._told[waiter.uid] = _told(verdict)
             decisions.append(Decision(waiter, verdict))
 
     def _of_the_first(self, waiter: Waiter, now: datetime) -> Verdict:
@@ -213,6 +221,10 @@ class Queue:
         self._dirty.clear()
         for waiter in self._waiters.values():
             self._enrol(waiter)
+            told = self._told.get(waiter.uid)
+            if told is not None and told.budget not in self._ledger:  # it would go on naming a budget that is not there any more
+                del self._told[waiter.uid]
+                self._untold[waiter.uid] = None
 
     def _move(self, waiter: Waiter, places: Iterable[Account], without: Account | None = None) -> None:
         """Out of the lines that are not among `places`, into those that are; the lines that it leaves have to be looked at, but for one."""
@@ -234,3 +246,7 @@ class Queue:
 
     def _queueing(self, uid: str) -> Iterable[Account]:
         return (account for account in self._ledger.accounts_of(uid) if self._ledger.may_wait(uid, account))
+
+
+def _told(verdict: Verdict) -> Told:
+    return Told(verdict.decisive.budget, verdict.until is not None)

@@ -191,6 +191,33 @@ def test_what_rejects_new_sessions_lets_those_wait_that_have_begun() -> None:
     assert bench.started() == ["retried"]
 
 
+def test_who_was_told_of_a_budget_that_is_deleted_is_told_of_another() -> None:
+    bench = Bench(budget(CONCURRENCY_1), budget(CONCURRENCY_1, name="zz"))
+    bench.admit("running")
+    bench.wait(waiter("s"), waiter("t"))
+    (named,) = {decision.verdict.decisive.budget for decision in bench.pump()}
+    bench.ledger.remove_budget(named)
+    decisions = bench.pump()
+    assert {decision.waiter.uid: decision.verdict.outcome for decision in decisions} == {"s": "BudgetFull", "t": "BudgetFull"}
+    assert named not in {decision.verdict.decisive.budget for decision in decisions}
+    assert bench.pump() == []
+
+
+def test_a_time_that_becomes_known_is_told_to_the_first_in_line() -> None:
+    # given one that waits for a session to end
+    bench = Bench(budget(COST_10_HOUR))
+    bench.admit("running", left=amounts("8"))
+    bench.wait(waiter("s", left=amounts("5")))
+    assert [decision.verdict.until for decision in bench.pump()] == [None]
+    # when it has ended and what it used leaves the window at a known time
+    bench.end("running", cost="8")
+    (decision,) = bench.pump()
+    # then
+    assert (decision.waiter.uid, decision.verdict.outcome) == ("s", "BudgetFull")
+    assert decision.verdict.until is not None
+    assert bench.pump() == []
+
+
 def test_who_asks_for_too_much_is_told_and_holds_nobody_up() -> None:
     bench = Bench(budget(COST_10_DAILY))
     bench.wait(waiter("huge", age=10, left=amounts("11")), waiter("s"))
