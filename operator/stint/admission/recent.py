@@ -18,7 +18,7 @@ Place = tuple[BudgetKey, tuple[str, ...]]
 SEEN_AFTER = timedelta(milliseconds=300)
 """So long after a session was let in, the next publication knows of it."""
 FORGOTTEN_AFTER = timedelta(seconds=3)
-"""One that does not start, for whatever reason, is never published. Each that is remembered costs a microsecond at every question about its account."""
+"""One that does not start, for whatever reason, is never published. Each that is remembered costs time at every question about its account."""
 
 
 class Recent:
