@@ -17,8 +17,8 @@ Place = tuple[BudgetKey, tuple[str, ...]]
 """An account of a budget."""
 SEEN_AFTER = timedelta(milliseconds=300)
 """So long after a session was let in, the next publication knows of it."""
-FORGOTTEN_AFTER = timedelta(seconds=10)
-"""One that does not start, for whatever reason, is never published."""
+FORGOTTEN_AFTER = timedelta(seconds=3)
+"""One that does not start, for whatever reason, is never published. Each that is remembered costs time at every question about its account."""
 
 
 class Recent:
