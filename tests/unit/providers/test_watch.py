@@ -11,6 +11,7 @@ import pytest
 
 from stint.providers.passage import Passage
 from stint.providers.watch import MOST_BYTES, Watch, verdict
+from unit.kube.rawserver import Line, raw_server
 from unit.providers.kit import NOW, Crossing, passage
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -124,3 +125,22 @@ async def test_it_waits_until_there_is_something_to_ask(monkeypatch: pytest.Monk
     await asyncio.wait_for(looked.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("answers", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.1 200 OK\r\n"], ids=["body", "head"])
+async def test_who_sends_a_byte_now_and_then_keeps_nobody_waiting(answers: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stint.providers.watch.PATIENCE", 0.2)
+
+    async def drip(line: Line) -> None:
+        await line.request()
+        line.say(answers)
+        while True:
+            line.say(b"x")
+            await asyncio.sleep(0.05)
+
+    crossing = warned()
+    crossing.open()
+    async with raw_server(drip) as server, httpx.AsyncClient(timeout=0.2) as client, asyncio.timeout(5):
+        watch = Watch(crossing.traffic, Reader(server.url), lambda: crossing.now, lambda key: server.url)
+        await watch.look(client)
+        assert await watch.probe(client, server.url) in ("Good", "ProviderUnreachable")
