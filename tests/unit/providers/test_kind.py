@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from simulation.metrics_kit import Grown
 from stint.engine.cache import ObjectCache
 from stint.engine.keys import Key
 from stint.engine.plan import Plan
@@ -187,3 +188,19 @@ async def test_a_provider_that_cannot_be_read_keeps_what_it_has() -> None:
     plan = await look(bench, key, 0)
     assert plan.status is not None
     assert plan.status["circuits"] == kept["circuits"]
+
+
+async def test_a_change_of_a_circuit_is_counted_though_a_watch_tells_of_it_before_the_answer_comes() -> None:
+    # given
+    bench, grown = Bench(), Grown()
+    key = bench.put()
+    passage = Passage(key, Key("AgentSession", "team-a", "a"), "a", 1, "claude-x", Credential("team-a", "claude"), 0, NOW)
+    bench.traffic.learn(passage, "AuthFailed", NOW, NOW)
+    look = await bench.providers.look(key, NOW, None)
+    assert look is not None
+    assert look.plan.status is not None
+    # when
+    bench.cache.put(look.target.item | {"metadata": look.target.meta | {"resourceVersion": "8"}, "status": look.plan.status})
+    look.witness.written(look.plan.status)
+    # then
+    assert grown.all("stint_circuit_transitions_total") == {("team-a/default", "Open"): 1}
