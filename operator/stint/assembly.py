@@ -247,6 +247,7 @@ class Assembly:
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
+            self.queue.rest()
             log.info("caches filled: %d sessions, %d pods", len(self.caches[SESSIONS]), len(self.pods))
             group.create_task(self._resync())
             group.create_task(self.leadership.run())
@@ -256,6 +257,7 @@ class Assembly:
             self.traffic.begin(remembered(self._world, self._clock()), partial(unsettled, self._world, self._clock()))
             gc.freeze()  # and so does the ledger
             self.acting = True
+            self.queue.resume(key for resource in reversed(KINDS) for key in self.caches[resource])  # budgets first: sessions wait for them
             set_leader(True)
             self.controller.last_progress = time.monotonic()
             if self.settings.keep_certificate:
