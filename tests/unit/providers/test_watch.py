@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from datetime import datetime
 
@@ -34,7 +35,12 @@ class Reader:
 async def look(crossing: Crossing, answer: Handler, reader: Reader | None = None) -> list[tuple[str, str]]:
     reader = reader or Reader()
     watch = Watch(crossing.traffic, reader, lambda: crossing.now, lambda key: "https://api.example")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+
+    def streamed(request: httpx.Request) -> httpx.Response:
+        given = answer(request)
+        return httpx.Response(given.status_code, stream=httpx.ByteStream(given.content)) if given.is_stream_consumed else given
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(streamed)) as client:
         await watch.look(client)
     return reader.told
 
@@ -125,6 +131,12 @@ async def test_it_waits_until_there_is_something_to_ask(monkeypatch: pytest.Monk
     await asyncio.wait_for(looked.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_nothing_is_unpacked_that_comes_packed() -> None:
+    packed = gzip.compress(b"x" * (1 << 24), 1)[:MOST_BYTES]
+    [(_, text)] = await look(warned(), lambda request: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"}))
+    assert len(text) <= MOST_BYTES
 
 
 @pytest.mark.parametrize("answers", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.1 200 OK\r\n"], ids=["body", "head"])
