@@ -16,7 +16,7 @@ from stint.kube.resources import Resource
 
 
 class FencedClient:
-    """``check`` raises when we may not write any more. It is asked at once, and again when the request has its connection: nothing comes in between."""
+    """``check`` raises when we may not write any more. Asked at once, and again when the request has its connection."""
 
     def __init__(self, client: KubeClient, check: Callable[[], None]) -> None:
         self._client = client

@@ -65,11 +65,12 @@ async def test_a_worker_that_meets_the_fence_ends_and_does_not_take_it_for_a_bug
 
 async def test_a_write_that_has_waited_for_a_connection_is_not_sent_when_we_lead_no_more() -> None:
     # given a write that waits until another request has its answer
-    asked, go, leads = [], asyncio.Event(), [True]
+    asked, arrived, go, leads = [], asyncio.Event(), asyncio.Event(), [True]
 
     async def slow(line: Line) -> None:
         while True:
             asked.append((await line.request()).split(b" ")[0])
+            arrived.set()
             await go.wait()
             line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 
@@ -80,8 +81,7 @@ async def test_a_write_that_has_waited_for_a_connection_is_not_sent_when_we_lead
     async with raw_server(slow) as server, asyncio.timeout(10):
         client = KubeClient(Pool(server.url, limit=1))
         reads = asyncio.create_task(client.get(THINGS, "team-a", "fix"))
-        while not asked:
-            await asyncio.sleep(0)
+        await arrived.wait()
         writes = asyncio.create_task(FencedClient(client, check).create(THINGS, "team-a", thing()))
         await asyncio.sleep(0)
         # when
