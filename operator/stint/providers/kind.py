@@ -45,7 +45,7 @@ class Providers:
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Observe and plan."""
         item = self._cache.get(key.namespace, key.name)
-        if item is None or "deletionTimestamp" in item["metadata"]:
+        if item is None:
             return None
         spec, invalid = None, ""
         presence: Presence = "object missing"
