@@ -59,8 +59,8 @@ class ProviderGauges:
 
 
 class ProviderNews:
-    """A `Witness` of one plan: counts the circuits that have another state than before, once we have written it. A watch may be quicker than the answer
-    to our own write, so it is compared with what the plan was made from."""
+    """A `Witness` of one plan: counts the circuits that have another state than before, once we have written it. It is compared with what the plan
+    was made from, because a watch may be quicker than the answer to our own write."""
 
     def __init__(self, key: Key, before: Mapping[str, Any]) -> None:
         self._key = key
