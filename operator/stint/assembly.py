@@ -40,7 +40,7 @@ from stint.kube.errors import ApiError, NotFound, Unreachable
 from stint.kube.informer import Informer, list_all
 from stint.kube.resources import CONFIG_MAPS, NAMESPACES, NETWORK_POLICIES, PODS, Resource
 from stint.profiles.kind import PROFILES, Profiles
-from stint.providers.gauges import ProviderGauges, count_transitions
+from stint.providers.gauges import ProviderGauges
 from stint.providers.kind import PROVIDERS, Providers
 from stint.providers.traffic import Traffic
 from stint.providers.watch import Watch
@@ -190,16 +190,13 @@ class Assembly:
         """An answer to one of our own writes: newer than any watch."""
         meta = item["metadata"]
         if resource in self.caches:
-            before = self.caches[resource].get(meta["namespace"], meta["name"]) if resource == PROVIDERS else None
             self.caches[resource].put(item)
             if resource == SESSIONS:
                 self.accounting.session_written(item)
             elif resource == BUDGETS:
                 self.accounting.budget_written(item)
             elif resource == PROVIDERS:
-                key = Key(self.caches[resource].kind, meta["namespace"], meta["name"])
-                count_transitions(key, (before or {}).get("status") or {}, item.get("status") or {})
-                self.traffic.provider_written(key, item)
+                self.traffic.provider_written(Key(self.caches[resource].kind, meta["namespace"], meta["name"]), item)
                 return
             self._wake_waiters(Key(self.caches[resource].kind, meta["namespace"], meta["name"]))
         elif resource == PODS:
@@ -250,6 +247,7 @@ class Assembly:
             gc.collect()
             gc.freeze()  # what is listed at the start stays: the collector need not look at it again
             self.filled = True
+            self.queue.rest()
             log.info("caches filled: %d sessions, %d pods", len(self.caches[SESSIONS]), len(self.pods))
             group.create_task(self._resync())
             group.create_task(self.leadership.run())
@@ -259,6 +257,7 @@ class Assembly:
             self.traffic.begin(remembered(self._world, self._clock()), partial(unsettled, self._world, self._clock()))
             gc.freeze()  # and so does the ledger
             self.acting = True
+            self.queue.resume(key for resource in reversed(KINDS) for key in self.caches[resource])  # budgets first: sessions wait for them
             set_leader(True)
             self.controller.last_progress = time.monotonic()
             if self.settings.keep_certificate:

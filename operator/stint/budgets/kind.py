@@ -57,7 +57,7 @@ class Budgets:
         """Decide what time has made possible, and write down what has changed."""
         budget = BudgetKey(key.namespace, key.name)
         item = self._cache.get(key.namespace, key.name)
-        if item is None or "deletionTimestamp" in item["metadata"] or budget not in self._admissions.ledger:
+        if item is None or budget not in self._admissions.ledger:
             self._pasts.pop(budget, None)
             return None
         past = self._pasts.setdefault(budget, Past())

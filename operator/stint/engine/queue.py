@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterable
 
 from stint.engine.keys import Key
 
@@ -36,6 +37,7 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._free = asyncio.Semaphore(0)
         """One permit for each key in line: a key wakes one worker and not all of them."""
+        self._resting = False
 
     def __len__(self) -> int:
         return len(self._line) + len(self._bookkeeping)
@@ -49,8 +51,22 @@ class WorkQueue:
         """Seconds that the key has waited that has waited longest; 0 if none waits."""
         return time.monotonic() - min(self._waiting.values()) if self._waiting else 0.0
 
+    def rest(self) -> None:
+        """Nobody works: forget all keys and gather no more of them, until `resume`. Else a standby would have those of all objects that ever were."""
+        self._resting, self._free = True, asyncio.Semaphore(0)
+        for line in (self._line, self._bookkeeping, self._second, self._waiting):
+            line.clear()
+
+    def resume(self, keys: Iterable[Key]) -> None:
+        """Work begins, with all objects that there are."""
+        self._resting = False
+        for key in keys:
+            self.add(key)
+
     def add(self, key: Key, *, bookkeeping: bool = False) -> None:
         """Look at this key soon."""
+        if self._resting:
+            return
         if key in self._held:
             self._changed.add(key)
         elif key not in self._waiting:

@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         assert self._complete, "one request at a time"
         assert self._transport is not None
         self._complete, self._in_parts, self._status = False, in_parts, 0
+        self._body.clear()  # of an answer that came whole when nobody wanted it any more
         self._transport.write(request)
 
     async def _wait(self, timeout: float) -> None:

@@ -7,6 +7,7 @@ import base64
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from urllib.parse import unquote, urlsplit
 
 from stint.kube.connection import Answer, Connection
@@ -15,6 +16,9 @@ JSON = "application/json"
 CONNECT_TIMEOUT = 10.0  # seconds
 IDLE_AT_MOST = 60.0
 """Seconds. Load balancers forget connections that are silent for longer, without telling."""
+
+before_sending: ContextVar[Callable[[], None] | None] = ContextVar("before_sending", default=None)
+"""Asked once a request has its connection, right before it is sent; what it raises keeps it from being sent. A request may wait long for both."""
 
 
 def no_headers() -> str:
@@ -47,6 +51,9 @@ class Pool:
         async with self._room:
             connection = await self._connection()
             try:
+                permit = before_sending.get()
+                if permit is not None:
+                    permit()
                 return await connection.ask(self._request(method, target, body, content_type, accept), timeout)
             finally:
                 self._give_back(connection)

@@ -14,6 +14,7 @@ from typing import Any
 from prometheus_client.metrics_core import Metric
 
 from stint.engine.keys import Key
+from stint.kube.resources import Resource
 from stint.providers.changes import transitions
 from stint.providers.circuit import State
 from stint.providers.scope import WHOLE, Scope
@@ -57,10 +58,19 @@ class ProviderGauges:
                     yield (_name(key), "/".join(credential), name), window.utilization / 100
 
 
-def count_transitions(key: Key, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """The status of a provider was written by us: count the circuits that have another state."""
-    for state in transitions(old, new):
-        CIRCUIT_TRANSITIONS.labels(_providers(_name(key)), state).inc()
+class ProviderNews:
+    """A `Witness` of one plan: counts the circuits that have another state than before, once we have written it. It is compared with what the plan
+    was made from, because a watch may be quicker than the answer to our own write."""
+
+    def __init__(self, key: Key, before: Mapping[str, Any]) -> None:
+        self._key = key
+        self._before = before
+
+    def written(self, status: Mapping[str, Any]) -> None:
+        for state in transitions(self._before, status):
+            CIRCUIT_TRANSITIONS.labels(_providers(_name(self._key)), state).inc()
+
+    def created(self, resource: Resource, item: dict[str, Any]) -> None: ...
 
 
 def _labels(key: Key, scope: Scope) -> tuple[str, str, str]:

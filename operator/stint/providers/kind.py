@@ -13,6 +13,7 @@ from stint.engine.controller import Look
 from stint.engine.keys import Key
 from stint.engine.plan import Refusal
 from stint.kube.resources import Resource
+from stint.providers.gauges import ProviderNews
 from stint.providers.plan import KIND, Observed, plan
 from stint.providers.status import read_windows, write_circuits, write_windows
 from stint.providers.traffic import Traffic
@@ -44,7 +45,7 @@ class Providers:
     async def look(self, key: Key, now: datetime, refusal: Refusal | None) -> Look | None:
         """Observe and plan."""
         item = self._cache.get(key.namespace, key.name)
-        if item is None or "deletionTimestamp" in item["metadata"]:
+        if item is None:
             return None
         spec, invalid = None, ""
         presence: Presence = "object missing"
@@ -59,7 +60,7 @@ class Providers:
             invalid=invalid, shared=key.namespace == self._settings.system_namespace, presence=presence,
             recheck_seconds=self._settings.reference_recheck_seconds, **self._roadworks(key, item, now),
         )  # fmt: skip
-        return Look(Target(PROVIDERS, KIND, API_VERSION, item), plan(seen))
+        return Look(Target(PROVIDERS, KIND, API_VERSION, item), plan(seen), ProviderNews(key, seen.status))
 
     def _roadworks(self, key: Key, item: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Circuits and windows, for the status, and when to look at them again."""

@@ -24,7 +24,7 @@ from stint.providers.window import Key, Window, current, merged, rejected_until,
 
 NEW = Circuit()
 GRANTED_FOR = timedelta(seconds=30)
-"""Who does not come so long after its turn has had it."""
+"""Who does not come so long after its turn has had it: it leaves the line, and may join it again."""
 WARNED_PACE = timedelta(seconds=5)
 """While a window warns, a credential's sessions start so far apart: as often as the reports of those that run are read."""
 AFTER_RESET = 5.0
@@ -108,7 +108,7 @@ class Road:
             shut.append(Blocked(WINDOW_REJECTED, self._said(message), until))
         if shut:
             return max(shut, key=lambda one: (one.until is not None, one.until or now))
-        return None if passage.uid in self._granted else self._turn(passage, now)
+        return None if passage.uid in self._granted or self.probed_by(passage.uid) else self._turn(passage, now)
 
     def _shut(self, scope: Scope, passage: Passage, now: datetime) -> Iterator[Blocked]:
         one = self._circuit(scope, now)
@@ -138,8 +138,7 @@ class Road:
             return Blocked(WINDOW_REJECTED, self._said("the window was reset: sessions that have waited go on by priority and age, ever faster"))
         if not warned(self.windows, whose, now):
             return None
-        last = self._started.get(whose)
-        if self._others_wait(whose, passage) or (last is not None and last <= now < last + WARNED_PACE):
+        if self._others_wait(whose, passage) or self._pauses(whose, now):
             message = f"a window of Secret {whose.secret} is nearly used up: sessions start one every {WARNED_PACE.seconds} s"
             return Blocked(WINDOW_WARNING, self._said(message))
         return None
@@ -204,11 +203,20 @@ class Road:
 
     def is_due(self, now: datetime) -> bool:
         """Whether `tick` is to come earlier than it would."""
-        moment = now if self._has_free_place() else self.next_moment(now)
+        moment = now if self._has_free_place() or self._has_free_turn(now) else self.next_moment(now)
         return moment is not None and (self.next_look is None or moment < self.next_look)
 
     def _has_free_place(self) -> bool:
         return any(one.state == "HalfOpen" and one.probe is None and self._at[scope] for scope, one in self.circuits.items()) and not self._granted
+
+    def _has_free_turn(self, now: datetime) -> bool:
+        """While a window warns: whether those who wait only wait for each other."""
+        return not self._granted and any(gate in self._at and not self._pauses(gate, now) for gate in self.warned(now))
+
+    def _pauses(self, whose: Credential, now: datetime) -> bool:
+        """Whether a session of this credential has started a moment ago, while a window warns."""
+        last = self._started.get(whose)
+        return last is not None and last <= now < last + WARNED_PACE
 
     def warned(self, now: datetime) -> set[Credential]:
         """Credentials with a window that warns."""
@@ -220,7 +228,8 @@ class Road:
             if fold.forgotten(self._circuit(scope, now), self.breaker, now):
                 del self.circuits[scope]
         self._note_resets(now)
-        self._granted = {uid: when for uid, when in self._granted.items() if when <= now < when + GRANTED_FOR}
+        for uid in [uid for uid, when in self._granted.items() if not when <= now < when + GRANTED_FOR]:
+            self.leave(uid)
         if not self._waiters:
             return []
         room = self._room(now)
@@ -245,8 +254,7 @@ class Road:
             elif gate in self._refused:
                 room[gate] = 0
             elif warned(self.windows, gate, now):
-                last = self._started.get(gate)
-                room[gate] = 0 if last is not None and last <= now < last + WARNED_PACE else 1
+                room[gate] = 0 if self._pauses(gate, now) else 1
             if gate in self._openings:
                 opening = self._openings[gate]
                 opening.since = min(opening.since, now + timedelta(seconds=AFTER_RESET))  # the clock was set back
@@ -296,13 +304,17 @@ class Road:
         elif not one.closed:
             self._openings.pop(scope, None)
 
-    def endpoint_due(self, now: datetime) -> bool:
-        """Whether the controller itself is to ask the endpoint now; if so, it is the probe."""
+    def endpoint_asked(self, now: datetime) -> bool:
+        """Whether the controller itself is to ask the endpoint now."""
         one = self._circuit(WHOLE, now)
-        if not self.breaker.endpoint or one.state != "HalfOpen" or one.probe is not None:
-            return False
-        self._put(WHOLE, fold.claimed(one, "", 0, now), now)
-        return True
+        return self.breaker.endpoint and one.state == "HalfOpen" and one.probe is None
+
+    def endpoint_due(self, now: datetime) -> bool:
+        """The same; if so, it is the probe from now on."""
+        asked = self.endpoint_asked(now)
+        if asked:
+            self._put(WHOLE, fold.claimed(self._circuit(WHOLE, now), "", 0, now), now)
+        return asked
 
     def endpoint_answered(self, kind: str, now: datetime) -> None:
         """``kind`` is `GOOD`, or a class of errors."""

@@ -111,6 +111,7 @@ class Traffic:
 
     def ended(self, passage: Passage, now: datetime) -> None:
         """The attempt is over, and all that it had to say was said."""
+        self._know(passage, now)
         self._passages.pop(passage.uid, None)
         self._running.pop(passage.uid, None)
         self._release(passage.provider, passage.uid, now)
@@ -133,9 +134,11 @@ class Traffic:
     def wait(self, passage: Passage, now: datetime) -> None:
         """It is blocked, and by nothing else."""
         road = self.road(passage.provider)
-        self._passages[passage.uid] = passage
+        self._know(passage, now)
         if road is not None:
+            road.release(passage.uid, now)  # who waits for something else does not hold the others up
             road.join(passage)
+            self._publish(passage.provider, road)
             if road.is_due(now):
                 self._look(passage.provider)
 
@@ -144,7 +147,7 @@ class Traffic:
         road = self.road(passage.provider)
         if road is None:
             return True
-        self._passages[passage.uid] = passage
+        self._know(passage, now)
         entered = road.enter(passage, now)
         self._publish(passage.provider, road)
         if not entered and road.blocked(passage, now) is not None:
@@ -153,11 +156,18 @@ class Traffic:
 
     def runs(self, passage: Passage) -> None:
         """Its pod is there."""
-        self._passages[passage.uid] = passage
+        self._know(passage, self._clock())
         road = self._roads.get(passage.provider)
         if passage.uid not in self._running and road is not None and (road.probed_by(passage.uid) or road.warned(self._clock())):
             self.wanted.set()
         self._running[passage.uid] = None
+
+    def _know(self, passage: Passage, now: datetime) -> None:
+        """It goes this way now. Another provider may have taken the place of the one at which it stood before: there nobody has to wait for it."""
+        before = self._passages.get(passage.uid)
+        if before is not None and before.provider != passage.provider:
+            self._release(before.provider, passage.uid, now)
+        self._passages[passage.uid] = passage
 
     def withdraw(self, uid: str) -> None:
         """It is not to start now, for another reason, and has no pod."""
@@ -179,6 +189,8 @@ class Traffic:
         road = self.road(key)
         for uid in road.tick(now) if road else ():
             self._look(self._passages[uid].key)
+        if road is not None and road.endpoint_asked(now):
+            self.wanted.set()
         return road
 
     def _publish(self, key: Key, road: Road) -> None:

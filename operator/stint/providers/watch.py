@@ -24,9 +24,10 @@ log = logging.getLogger(__name__)
 
 EVERY = 5.0  # seconds
 PATIENCE = 4.0
-"""Seconds for a report, and for an endpoint to answer."""
+"""Seconds for a report, and for an endpoint to answer; altogether: who sends a byte now and then must not keep the others waiting."""
 MOST_BYTES = 16 << 10
-"""A report has 4 KiB; the port is the gateway's own, but the pod is the agent's."""
+"""A report has 4 KiB; the port is the gateway's own, but the pod is the agent's. For the same reason nothing is unpacked that comes packed."""
+PLAIN = {"Accept-Encoding": "identity"}
 
 
 class Reader(Protocol):
@@ -69,13 +70,13 @@ class Watch:
         if not address:
             return
         try:
-            async with client.stream("GET", address) as answer:
+            async with asyncio.timeout(PATIENCE), client.stream("GET", address, headers=PLAIN) as answer:
                 text = b""
-                async for chunk in answer.aiter_bytes():
+                async for chunk in answer.aiter_raw():
                     text += chunk
                     if len(text) > MOST_BYTES:
                         return
-        except httpx.HTTPError as problem:
+        except (httpx.HTTPError, TimeoutError) as problem:
             log.info("%s: no live report: %s", passage.key, type(problem).__name__)
             return
         if answer.status_code == 200:
@@ -86,8 +87,8 @@ class Watch:
 
     async def probe(self, client: httpx.AsyncClient, url: str) -> str:
         """What the endpoint says about the provider: any answer below 500 shows that it lives, a refusal for want of a credential too."""
-        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL):
-            async with client.stream("GET", url) as answer:
+        with contextlib.suppress(httpx.HTTPError, httpx.InvalidURL, TimeoutError):
+            async with asyncio.timeout(PATIENCE), client.stream("GET", url) as answer:
                 return verdict(answer.status_code)
         return "ProviderUnreachable"
 

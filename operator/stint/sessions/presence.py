@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from stint.kube.client import KubeClient
@@ -16,6 +17,10 @@ from stint.sessions.references import Reference
 MISSING_FOR = timedelta(seconds=1)
 """How long an object, or a key of it, is taken for missing without asking again: it may have been made just before the session that asks. A
 thousand sessions that wait for it still ask only once in that time."""
+
+
+FORGOTTEN = 2
+"""With each answer so many older ones are forgotten that count no more: sessions that each have a ConfigMap of their own leave nothing behind."""
 
 
 class Known(NamedTuple):
@@ -66,5 +71,9 @@ class PresenceChecks:
             keys = frozenset({*(item.get("data") or {}), *(item.get("binaryData") or {})})
         except NotFound:
             keys = None
+        self._known.pop(place, None)
         known = self._known[place] = Known(keys, now)
+        for old in list(islice(self._known, FORGOTTEN)):  # the oldest stand first
+            if self._known[old].asked + self._span < now:
+                del self._known[old]
         return known

@@ -181,3 +181,17 @@ def test_a_standby_keeps_the_last_words_of_a_pod_until_the_leader_has_settled_it
         assert pods.of("u-1") == []
 
     with_assembly(scenario)
+
+
+def test_a_standby_gathers_no_keys_of_objects_that_come_and_go() -> None:
+    async def scenario(started: Started) -> None:
+        standby(started, agentsessions=[thing("old", 50, "u-1")])
+        await asyncio.sleep(1)
+        for version in range(101, 111):
+            new = thing(f"s{version}", version, f"u-{version}")
+            for change in ("ADDED", "DELETED"):
+                started.cluster.events[SESSIONS.plural].put_nowait((change, new))
+        await asyncio.sleep(1)
+        assert len(started.assembly.queue) == 0
+
+    with_assembly(scenario)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,10 @@ from stint.engine.keys import Key
 from stint.engine.leadership import LeadershipLost
 from stint.engine.plan import Plan, Refusal
 from stint.engine.queue import WorkQueue
+from stint.kube.client import KubeClient
+from stint.kube.pool import Pool
 from unit.engine.kit import THINGS, Notes, ScriptedClient, key, target, thing
+from unit.kube.rawserver import Line, raw_server
 
 WRITES: dict[str, Callable[[FencedClient], Awaitable[Any]]] = {
     "create": lambda client: client.create(THINGS, "team-a", thing()),
@@ -57,3 +61,36 @@ async def test_a_worker_that_meets_the_fence_ends_and_does_not_take_it_for_a_bug
     with pytest.raises(LeadershipLost):
         await controller.reconcile(key())
     assert client.asked == []
+
+
+async def test_a_write_that_has_waited_for_a_connection_is_not_sent_when_we_lead_no_more() -> None:
+    # given a write that waits until another request has its answer
+    asked, arrived, go, leads = [], asyncio.Event(), asyncio.Event(), [True]
+
+    async def slow(line: Line) -> None:
+        while True:
+            asked.append((await line.request()).split(b" ")[0])
+            arrived.set()
+            await go.wait()
+            line.say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    def check() -> None:
+        if not leads[0]:
+            closed()
+
+    async with raw_server(slow) as server, asyncio.timeout(10):
+        client = KubeClient(Pool(server.url, limit=1))
+        reads = asyncio.create_task(client.get(THINGS, "team-a", "fix"))
+        await arrived.wait()
+        writes = asyncio.create_task(FencedClient(client, check).create(THINGS, "team-a", thing()))
+        await asyncio.sleep(0)
+        # when
+        leads[0] = False
+        go.set()
+        await reads
+        # then
+        with pytest.raises(LeadershipLost):
+            await writes
+        assert await client.get(THINGS, "team-a", "fix") == {}, "reading goes on"
+        assert asked == [b"GET", b"GET"]
+        client.close()

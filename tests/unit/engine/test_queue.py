@@ -256,3 +256,15 @@ async def test_a_scrape_sees_both_lines_and_the_oldest_key(monkeypatch: pytest.M
     assert (await queue.take()).name == "b"
     assert (await queue.take()).name == "a"
     assert scraped(gauges)[oldest] == 4
+
+
+async def test_while_it_rests_it_gathers_nothing() -> None:
+    queue = WorkQueue()
+    queue.add(key("before"))
+    queue.add(key("pod"), bookkeeping=True)
+    queue.rest()
+    queue.add(key("meanwhile"))
+    assert (len(queue), queue.oldest()) == (0, 0.0)
+    queue.resume([key("a"), key("b")])
+    queue.add(key("c"))
+    assert await drained(queue) == ["a", "b", "c"]

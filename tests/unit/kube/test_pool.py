@@ -11,7 +11,7 @@ import pytest
 
 from devcluster.pki import Authority, Identity
 from stint.kube import pool as module
-from stint.kube.connection import Answer
+from stint.kube.connection import Answer, Connection
 from stint.kube.pool import Pool
 from unit.kube.rawserver import OK, Line, RawServer, Script, polite, raw_server
 
@@ -375,3 +375,23 @@ async def test_a_proxy_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyP
     async with raw_server(Line.gone) as way:
         with pytest.raises(TimeoutError):
             await ask(Pool("https://10.0.0.1", limit=1, proxy=way.url))
+
+
+async def test_an_answer_that_came_when_its_request_was_given_up_is_no_part_of_the_next(server: RawServer) -> None:
+    # given a request that is given up in the very moment in which its whole answer is there
+    pool = Pool(server.url, limit=1)
+    given_up = asyncio.create_task(ask(pool))
+    complete = Connection.on_message_complete
+
+    def cancel(connection: Connection) -> None:
+        complete(connection)
+        given_up.cancel()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "on_message_complete", cancel)
+        await asyncio.gather(given_up, return_exceptions=True)
+    assert given_up.cancelled()
+    # then
+    assert await ask(pool) == FINE
+    assert server.accepted == 1
+    pool.close()

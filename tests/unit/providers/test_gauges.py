@@ -9,7 +9,7 @@ import pytest
 
 from simulation.metrics_kit import Grown, scraped, series
 from stint.providers import gauges
-from stint.providers.gauges import ProviderGauges, count_transitions
+from stint.providers.gauges import ProviderGauges, ProviderNews
 from stint.providers.window import Window
 from unit.providers.kit import NOW, PROVIDER, Crossing, passage
 
@@ -65,8 +65,8 @@ def test_changes_of_circuits_are_counted_by_the_new_state() -> None:
     grown = Grown()
     status: dict[str, Any] = {"circuits": [{"scope": "Provider", "state": "Closed"}]}
     opened: dict[str, Any] = {"circuits": [{"scope": "Provider", "state": "Open"}]}
-    count_transitions(PROVIDER, status, opened)
-    count_transitions(PROVIDER, opened, opened)
-    count_transitions(PROVIDER, opened, status)
+    ProviderNews(PROVIDER, status).written(opened)
+    ProviderNews(PROVIDER, opened).written(opened)
+    ProviderNews(PROVIDER, opened).written(status)
     name = "stint_circuit_transitions_total"
     assert grown.all(name) == {("team-a/default", "Open"): 1, ("team-a/default", "Closed"): 1}

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from simulation.metrics_kit import Grown
 from stint.engine.cache import ObjectCache
 from stint.engine.keys import Key
 from stint.engine.plan import Plan
@@ -92,10 +93,13 @@ async def test_what_is_looked_at_is_the_object_as_the_cache_holds_it() -> None:
     assert look.plan.look_again == NOW + timedelta(seconds=30)
 
 
-async def test_there_is_nothing_to_do_for_what_is_not_there_or_is_being_deleted() -> None:
+async def test_there_is_nothing_to_do_for_what_is_not_there() -> None:
+    assert await Bench().providers.look(Key("ModelProvider", "team-a", "default"), NOW, None) is None
+
+
+async def test_a_provider_whose_deletion_somebody_holds_up_still_says_whose_turn_it_is() -> None:
     bench = Bench()
-    assert await bench.providers.look(Key("ModelProvider", "team-a", "default"), NOW, None) is None
-    assert await bench.providers.look(bench.put(deletionTimestamp="2026-11-21T12:00:00Z"), NOW, None) is None
+    assert await bench.providers.look(bench.put(deletionTimestamp="2026-11-21T12:00:00Z"), NOW, None) is not None
 
 
 async def test_an_api_server_out_of_reach_says_nothing_about_the_secret() -> None:
@@ -187,3 +191,19 @@ async def test_a_provider_that_cannot_be_read_keeps_what_it_has() -> None:
     plan = await look(bench, key, 0)
     assert plan.status is not None
     assert plan.status["circuits"] == kept["circuits"]
+
+
+async def test_a_change_of_a_circuit_is_counted_though_a_watch_tells_of_it_before_the_answer_comes() -> None:
+    # given
+    bench, grown = Bench(), Grown()
+    key = bench.put()
+    passage = Passage(key, Key("AgentSession", "team-a", "a"), "a", 1, "claude-x", Credential("team-a", "claude"), 0, NOW)
+    bench.traffic.learn(passage, "AuthFailed", NOW, NOW)
+    look = await bench.providers.look(key, NOW, None)
+    assert look is not None
+    assert look.plan.status is not None
+    # when
+    bench.cache.put(look.target.item | {"metadata": look.target.meta | {"resourceVersion": "8"}, "status": look.plan.status})
+    look.witness.written(look.plan.status)
+    # then
+    assert grown.all("stint_circuit_transitions_total") == {("team-a/default", "Open"): 1}

@@ -10,6 +10,7 @@ import pytest
 
 from stint.engine.keys import Key
 from stint.providers.circuit import GOOD, Outcome
+from stint.providers.scope import WHOLE
 from stint.providers.status import write_circuits
 from unit.providers.kit import NOW, PROVIDER, Crossing, passage
 
@@ -114,9 +115,10 @@ def test_a_turn_that_is_not_taken_goes_to_the_next(crossing: Crossing) -> None:
     crossing.asks("b", age=1)
     assert crossing.later(30) == ["a"]
     assert crossing.later(10) == []
-    assert crossing.later(21) == ["a"], "the first in line again"
-    crossing.traffic.withdraw("a")
-    assert crossing.tick() == ["b"]
+    assert crossing.later(21) == ["b"], "who has not come would let it pass again and again"
+    assert crossing.asks("a", age=9) == "CircuitOpen", "it may join the line again"
+    crossing.traffic.withdraw("b")
+    assert crossing.tick() == ["a"]
 
 
 @pytest.mark.parametrize("how", ["withdrawn", "ended"])
@@ -273,3 +275,70 @@ def test_a_probe_on_record_keeps_its_place_as_long_as_its_attempt_may_be_under_w
     crossing.traffic.begin([], lambda: living)
     assert (crossing.asks("other") == "CircuitOpen") is probe
     assert [key for key, _ in crossing.traffic.roads()] == [PROVIDER]
+
+
+def test_who_goes_to_another_provider_leaves_the_line_of_the_former(crossing: Crossing) -> None:
+    crossing.open()
+    crossing.asks("moves", age=9)
+    crossing.asks("stays", age=1)
+    crossing.traffic.wait(replace(passage("moves", age=9), provider=Key("ModelProvider", "stint-system", "default")), crossing.now)
+    assert crossing.later(30) == ["stays"]
+
+
+def test_who_goes_to_another_provider_tries_this_one_no_more(crossing: Crossing) -> None:
+    crossing.open()
+    try_with(crossing)
+    crossing.traffic.runs(replace(passage("probe"), provider=Key("ModelProvider", "stint-system", "default")))
+    assert crossing.asks("next") == "pending"
+
+
+def test_who_tries_is_not_held_up_by_those_who_wait_for_it(crossing: Crossing) -> None:
+    # given a place as the probe that is not on record yet, and a window that warns
+    crossing.window("Warning", 3600)
+    crossing.open()
+    crossing.later(30)
+    assert crossing.asks("probe") == "pending"
+    # when
+    assert crossing.asks("other") == "CircuitOpen"
+    crossing.written()
+    # then
+    assert crossing.asks("probe") == ""
+
+
+def test_who_was_to_try_and_has_to_wait_for_something_else_gives_its_place_away(crossing: Crossing) -> None:
+    # given
+    crossing.open()
+    crossing.later(30)
+    assert crossing.asks("probe", age=9) == "pending"
+    # when its own window is used up before it has begun
+    crossing.window("Rejected", 3600)
+    assert crossing.asks("probe", age=9) == "WindowRejected"
+    # then
+    assert crossing.asks("other", namespace="team-b") == "CircuitOpen"
+    assert crossing.later(1) == ["other"]
+    assert crossing.asks("other", namespace="team-b") == "pending"
+
+
+def test_while_a_window_warns_nobody_waits_for_a_circuit_that_concerns_others() -> None:
+    # given a session that waits for the circuit of its own model, and the provider looks at that in a while
+    crossing = Crossing({"failures": 9, "openFor": {"initial": "10m", "max": "10m"}})
+    crossing.window("Warning", 3600)
+    for number in range(9):
+        crossing.fail(f"f{number}")
+    crossing.road.circuits.pop(WHOLE)
+    crossing.asks("held")
+    crossing.tick()
+    crossing.road.changed, crossing.road.next_look = False, crossing.road.next_moment(crossing.now)
+    # when one comes that uses another model
+    assert crossing.asks("free", model="claude-y") == "WindowWarning"
+    # then
+    assert PROVIDER in crossing.looks
+    assert crossing.tick() == ["free"]
+
+
+def test_an_endpoint_is_asked_when_nobody_but_time_has_made_it_half_open() -> None:
+    crossing = Crossing({"failures": 2, "probe": "Endpoint", "openFor": {"initial": "30s"}})
+    crossing.open()
+    crossing.traffic.wanted.clear()  # nobody was to be asked while it was open
+    crossing.later(30)
+    assert crossing.traffic.wanted.is_set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,6 +12,7 @@ import pytest
 
 from stint.providers.passage import Passage
 from stint.providers.watch import MOST_BYTES, Watch, verdict
+from unit.kube.rawserver import Line, raw_server
 from unit.providers.kit import NOW, Crossing, passage
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -33,7 +35,12 @@ class Reader:
 async def look(crossing: Crossing, answer: Handler, reader: Reader | None = None) -> list[tuple[str, str]]:
     reader = reader or Reader()
     watch = Watch(crossing.traffic, reader, lambda: crossing.now, lambda key: "https://api.example")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+
+    def streamed(request: httpx.Request) -> httpx.Response:
+        given = answer(request)
+        return httpx.Response(given.status_code, stream=httpx.ByteStream(given.content)) if given.is_stream_consumed else given
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(streamed)) as client:
         await watch.look(client)
     return reader.told
 
@@ -124,3 +131,28 @@ async def test_it_waits_until_there_is_something_to_ask(monkeypatch: pytest.Monk
     await asyncio.wait_for(looked.wait(), 5)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_nothing_is_unpacked_that_comes_packed() -> None:
+    packed = gzip.compress(b"x" * (1 << 24), 1)[:MOST_BYTES]
+    [(_, text)] = await look(warned(), lambda request: httpx.Response(200, stream=httpx.ByteStream(packed), headers={"Content-Encoding": "gzip"}))
+    assert len(text) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("answers", [b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.1 200 OK\r\n"], ids=["body", "head"])
+async def test_who_sends_a_byte_now_and_then_keeps_nobody_waiting(answers: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stint.providers.watch.PATIENCE", 0.2)
+
+    async def drip(line: Line) -> None:
+        await line.request()
+        line.say(answers)
+        while True:
+            line.say(b"x")
+            await asyncio.sleep(0.05)
+
+    crossing = warned()
+    crossing.open()
+    async with raw_server(drip) as server, httpx.AsyncClient(timeout=0.2) as client, asyncio.timeout(5):
+        watch = Watch(crossing.traffic, Reader(server.url), lambda: crossing.now, lambda key: server.url)
+        await watch.look(client)
+        assert await watch.probe(client, server.url) in ("Good", "ProviderUnreachable")

@@ -125,3 +125,10 @@ async def test_an_api_server_that_does_not_answer_is_asked_again_next_time() -> 
         await presence.check(NAMESPACE, [KEY], NOW)
     cluster.broken = False
     assert await presence.check(NAMESPACE, [KEY], NOW) == {KEY: "there"}
+
+
+async def test_what_nobody_asks_for_any_more_is_forgotten() -> None:
+    presence = checks(Cluster())
+    for number in range(100):
+        await presence.check(NAMESPACE, [Reference("ConfigMap", f"of-session-{number}", None)], ahead(number))
+    assert len(presence._known) <= 62
