@@ -63,9 +63,20 @@ def test_no_key_is_printed() -> None:
         (pair(after(1)), "not valid yet"),
     ],
     ids=[
-        "none", "empty", "nonsense", "another key", "a certificate as key", "an odd key", "an odd certificate", "an odd authority", "foreign",
-        "authority wiped", "another name", "expired", "clock was ahead",
-    ],  # fmt: skip
+        "none",
+        "empty",
+        "nonsense",
+        "another key",
+        "a certificate as key",
+        "an odd key",
+        "an odd certificate",
+        "an odd authority",
+        "foreign",
+        "authority wiped",
+        "another name",
+        "expired",
+        "clock was ahead",
+    ],
 )
 def test_whatever_is_not_good_is_replaced_and_nothing_of_it_stays_trusted(found: Serving | None, why: str) -> None:
     needed = renewal(found, NAMES, NOW)
