@@ -215,8 +215,8 @@ def test_a_refusal_is_no_error_in_the_log_but_a_bug_is() -> None:
 async def test_who_replaces_a_session_by_its_manifest_keeps_stamp_and_finalizer(
     before: list[str], after: list[str] | None, kept: list[str] | None
 ) -> None:
-    old = {"metadata": {"name": "fix", "namespace": "a", "annotations": {CREATED_BY: "alice"}, "finalizers": before}}
-    body: dict[str, Any] = {"metadata": {"name": "fix", "namespace": "a", **({"finalizers": after} if after else {})}}
+    old: Any = {"metadata": {"name": "fix", "namespace": "a", "annotations": {CREATED_BY: "alice"}, "finalizers": before}}
+    body: Any = {"metadata": {"name": "fix", "namespace": "a", **({"finalizers": after} if after else {})}}
     patch = kopf.Patch(body=kopf.Body(body))
     await handlers.created_by(memo=Admission(Settings()), body=kopf.Body(body), old=kopf.Body(old), userinfo={"username": "bob"}, patch=patch)
     meta = jsonpatch.apply_patch(body, patch.as_json_patch())["metadata"]

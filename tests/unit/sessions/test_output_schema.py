@@ -68,6 +68,7 @@ def test_a_schema_on_which_the_library_breaks_has_a_problem_too(schema: Json) ->
 def test_a_schema_nested_without_end_is_too_deep() -> None:
     deep: Json = json.loads('{"not":' * 900 + "{}" + "}" * 900)
     assert schema_problem(deep) == "it is nested too deeply"
+    assert schema_problem({"pattern": "(?:" * 3000 + ")" * 3000}) == "it is nested too deeply"
 
 
 DRAFT_4, DRAFT_7, DRAFT_2019 = (
@@ -115,5 +116,8 @@ def test_every_part_of_every_draft_is_looked_at(draft: Json, schema: Json, where
 
 
 def test_words_of_the_newest_draft_are_known() -> None:
-    for wrong in ({"prefixItems": {}}, {"dependentRequired": {"a": "b"}}, {"unevaluatedProperties": 5}, {"$defs": {"a": 5}}, {"$anchor": "1"}):
+    wrongs: list[Json] = [
+        {"prefixItems": {}}, {"dependentRequired": {"a": "b"}}, {"unevaluatedProperties": 5}, {"$defs": {"a": 5}}, {"$anchor": "1"},
+    ]  # fmt: skip
+    for wrong in wrongs:
         assert schema_problem(wrong) != ""
