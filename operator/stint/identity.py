@@ -43,9 +43,11 @@ def kept_stamps(old: Mapping[str, str]) -> dict[str, str | None]:
     return {name: old.get(name) for name in (CREATED_BY, CREATED_BY_GROUPS)}
 
 
-def kept_groups(groups: Iterable[str], matters: Callable[[str], bool]) -> tuple[str, ...]:
-    """As many groups as the annotation holds: those that matter to a budget come first."""
-    usable = sorted({group for group in groups if group and "\n" not in group}, key=lambda group: (not matters(group), group))
+def kept_groups(groups: Iterable[str], ranking: Callable[[], Callable[[str], int]]) -> tuple[str, ...]:
+    """As many groups as the annotation holds. Which matter most (the lower the rank, the more) is asked only if there is no room for all."""
+    usable = sorted({group for group in groups if group and "\n" not in group})
+    if len(usable) > MOST_GROUPS or sum(len(group) + 1 for group in usable) > MOST_CHARACTERS:
+        usable.sort(key=ranking())
     found: list[str] = []
     room = MOST_CHARACTERS
     for group in usable[:MOST_GROUPS]:

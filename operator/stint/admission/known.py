@@ -84,14 +84,19 @@ class Budgets:
             for _, _, standing in self._held.get(namespace, {}).values():
                 yield standing
 
-    def select_group(self, group: str) -> bool:
-        """Whether some budget asks for this group."""
-        return any(
-            matches_glob(glob, group)
-            for namespace in self._held
-            for standing in self.of(namespace)
-            for glob in standing.budget.selector.groups or ()
-        )
+    def group_rank(self, system_namespace: str, namespace: str) -> Callable[[str], int]:
+        """How little a group of the creator matters to the budgets that may count a session of a namespace. Those of the system namespace come
+        first, and names that they spell out: a group is pushed out neither by a budget of somebody's own, nor by one that fits all groups."""
+        shared, own = ({glob for each in self.of(where) for glob in each.budget.selector.groups or ()} for where in (system_namespace, namespace))
+
+        def rank(group: str) -> int:
+            if group in shared:
+                return 0
+            if any(matches_glob(glob, group) for glob in shared):
+                return 1
+            return 2 if any(matches_glob(glob, group) for glob in own) else 3
+
+        return rank
 
 
 def labels_of(item: Item) -> Mapping[str, str]:

@@ -39,8 +39,10 @@ async def sign_in(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> kopf.
 
 
 @kopf.on.mutate(GROUP, VERSION, "agentsessions", id="created-by", registry=registry)
-async def created_by(memo: Any, old: Any = None, *, userinfo: Any, patch: kopf.Patch, **_: Any) -> None:
-    patch.metadata.annotations.update(memo.stamp(old, userinfo))
+async def created_by(memo: Any, body: kopf.Body, old: Any = None, *, userinfo: Any, patch: kopf.Patch, **_: Any) -> None:
+    patch.metadata.annotations.update(memo.stamp(old, body["metadata"]["namespace"], userinfo))
+    if held := memo.finalizers(old, body):
+        patch.metadata["finalizers"] = held
 
 
 @kopf.on.validate(GROUP, VERSION, "agentsessions", id="agentsession", registry=registry)

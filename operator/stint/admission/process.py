@@ -26,6 +26,7 @@ from stint.kube.informer import Informer
 from stint.kube.resources import NAMESPACES
 from stint.profiles.kind import PROFILES
 from stint.providers.kind import PROVIDERS
+from stint.sessions.names import FINALIZER
 from stint.settings import Settings
 from stint.telemetry import metrics
 from stint.telemetry.admission import admission_decided
@@ -69,19 +70,24 @@ class Admission:
 
     # Answers
 
-    def stamp(self, old: Mapping[str, Any] | None, userinfo: Mapping[str, Any]) -> dict[str, str | None]:
+    def stamp(self, old: Mapping[str, Any] | None, namespace: str, userinfo: Mapping[str, Any]) -> dict[str, str | None]:
         """The annotations that say who created an object."""
         if old is not None:
             return kept_stamps(annotations_of(old))
-        groups = kept_groups(userinfo.get("groups") or (), self.world.budgets.select_group)
+        groups = kept_groups(userinfo.get("groups") or (), lambda: self.world.budgets.group_rank(self.world.system_namespace, namespace))
         return stamps(Creator(userinfo.get("username") or "", groups))
+
+    def finalizers(self, old: Mapping[str, Any] | None, item: Mapping[str, Any]) -> list[str]:
+        """The finalizers of an object that is replaced by a manifest, which does not know ours; empty where it is there, or was not."""
+        before, after = ((each or {}).get("metadata", {}).get("finalizers") or [] for each in (old, item))
+        return [*after, FINALIZER] if FINALIZER in before and FINALIZER not in after else []
 
     def session(self, item: Item, created: bool, dry_run: bool) -> Answer:
         """The answer to a session; one that is let in, and not only tried, counts until the budgets' status shows it."""
         now = self._clock()
         judged = judge_session(item, self.world, now, created=created)
-        if not dry_run:
-            self.world.recent.note(judged.places, judged.request, now)
+        if not dry_run and judged.places:
+            self.world.recent.note(f"{item['metadata']['namespace']}/{item['metadata'].get('name')}", judged.places, judged.request, now)
         return judged.answer
 
     def budget(self, item: Item) -> Answer:

@@ -6,7 +6,8 @@ over time has no figure that says when the next one is due, so only starts that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -37,16 +38,18 @@ class Standing:
         accounts = self.status.get("accounts") or ()
         return {account["key"]: {limit["name"]: limit for limit in account.get("limits") or ()} for account in accounts}
 
-    def account(self, key: tuple[str, ...], since: Iterable[Running] = ()) -> Account:
-        """The account of this key. `since`: what was let in and is not in the status yet."""
+    def account(self, key: tuple[str, ...], since: Sequence[Running] = ()) -> Account:
+        """The account of this key. `since`: what was let in and is not in the status yet, in the order of time."""
         account = Account(self.budget, key)
         told = self._told.get(account.name, {})
         for meter in account.meters:
             if meter.limit.name in told and meter.rate is None:
                 _fill(meter, told[meter.limit.name])
-        for running in since:
-            account.run(NOBODY, running, 1)
-            account.started(running.start.timestamp())
+        for request, number in Counter(running.request for running in since).items():  # sessions of a flood ask for the same, mostly
+            account.run(NOBODY, Running(1, since[-1].start, request), number)
+        if any(meter.rate is not None for meter in account.meters):
+            for running in since:
+                account.started(running.start.timestamp())
         return account
 
 

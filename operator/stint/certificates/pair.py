@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -66,10 +66,11 @@ def problem(serving: Serving, names: Sequence[str], now: datetime) -> str:
     try:
         chain = x509.load_pem_x509_certificates(serving.certificate)
         key: PrivateKeyTypes = serialization.load_pem_private_key(serving.key, None)
+        own = chain[0].public_key()
         served = set(chain[0].extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(x509.DNSName))
-    except (ValueError, TypeError, x509.ExtensionNotFound):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound):
         return "it cannot be read"
-    if key.public_key() != chain[0].public_key():
+    if key.public_key() != own:
         return "certificate and key do not belong together"
     if not served.issuperset(names):
         return f"it is not for {names[0]}"
@@ -108,7 +109,7 @@ def _read(pem: bytes) -> list[x509.Certificate]:
 def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
         return False
     return True
 

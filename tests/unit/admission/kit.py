@@ -65,11 +65,13 @@ class Cluster:
         item = {"metadata": {"name": "fix", "namespace": namespace, **meta}, "spec": {"prompt": "Fix it", **(spec or {})}}
         return judge_session(item, self.world, self.now, created=created)
 
-    def let_in(self, spec: Json | None = None, **options: Any) -> Judged:
-        """The same, and it is created."""
-        judged = self.create(spec, **options)
+    def let_in(self, spec: Json | None = None, *, name: str = "", **options: Any) -> Judged:
+        """The same, and it is created; under a name of its own, if it is given none."""
+        self._version += 1
+        name = name or f"fix-{self._version}"
+        judged = self.create(spec, name=name, **options)
         if not judged.answer.refusal:
-            self.world.recent.note(judged.places, judged.request, self.now)
+            self.world.recent.note(f"{options.get('namespace', 'a')}/{name}", judged.places, judged.request, self.now)
         return judged
 
 

@@ -96,10 +96,13 @@ def test_a_budget_created_again_under_its_name_is_another() -> None:
     assert standing.budget.limits[0].name == "busy"
 
 
-def test_groups_that_a_budget_asks_for_matter() -> None:
+def test_groups_that_shared_budgets_name_matter_most_and_those_of_other_namespaces_not_at_all() -> None:
     cluster = Cluster()
-    cluster.budget(COST_10_DAILY, namespace="a", selector={"groups": ["dev*"]})
-    assert [cluster.world.budgets.select_group(group) for group in ("devs", "ops")] == [True, False]
+    cluster.budget(COST_10_DAILY, selector={"groups": ["developers", "oidc:*"]})
+    cluster.budget(COST_10_DAILY, name="own", namespace="a", selector={"groups": ["a*"]})
+    cluster.budget(COST_10_DAILY, name="own", namespace="b", selector={"groups": ["*"]})
+    rank = cluster.world.budgets.group_rank(SYSTEM, "a")
+    assert [rank(group) for group in ("developers", "oidc:x", "aaa", "zzz")] == [0, 1, 2, 3]
 
 
 # What was let in
@@ -109,7 +112,7 @@ def test_only_new_figures_are_a_publication() -> None:
     cluster = Cluster()
     told = account("shared", limit("day", "1"))
     cluster.budget(COST_10_DAILY, status=told)
-    cluster.world.recent.note([TEAM], NOTHING, NOW)
+    cluster.world.recent.note("a/fix", [TEAM], NOTHING, NOW)
     cluster.now += timedelta(seconds=1)
     cluster.budget(COST_10_DAILY, status={**told, "waiting": 7})
     assert len(cluster.world.recent.of(TEAM, cluster.now)) == 1
@@ -119,7 +122,7 @@ def test_only_new_figures_are_a_publication() -> None:
 
 def test_what_was_let_in_a_moment_before_a_publication_is_not_in_it() -> None:
     recent = Recent()
-    recent.note([TEAM], NOTHING, NOW)
+    recent.note("a/fix", [TEAM], NOTHING, NOW)
     recent.published(TEAM[0], NOW + timedelta(milliseconds=100))
     assert len(recent.of(TEAM, NOW)) == 1
     recent.published(TEAM[0], NOW + timedelta(milliseconds=400))
@@ -130,5 +133,3 @@ def test_a_publication_of_a_budget_that_nobody_was_let_into_changes_nothing() ->
     recent = Recent()
     recent.published(TEAM[0], NOW)
     assert recent.of(TEAM, NOW) == []
-
-

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import aiohttp
+import jsonpatch
 import kopf
 import pytest
 from kopf._core.intents.causes import Activity
@@ -17,6 +18,7 @@ from stint.admission import main
 from stint.admission.process import Admission
 from stint.admission.server import AdmissionServer
 from stint.certificates.keeper import look_after
+from stint.identity import CREATED_BY, CREATED_BY_GROUPS
 from stint.kube.client import KubeClient
 from stint.kube.errors import NotFound
 from stint.settings import Settings
@@ -199,3 +201,33 @@ def test_a_refusal_is_no_error_in_the_log_but_a_bug_is() -> None:
 
     assert not main.is_news(record(None))
     assert main.is_news(record((ValueError, ValueError(), None)))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kept"),
+    [
+        (["stint.dev/ledger", "example.com/other"], None, ["stint.dev/ledger"]),
+        (["stint.dev/ledger"], ["example.com/other"], ["example.com/other", "stint.dev/ledger"]),
+        (["stint.dev/ledger"], ["stint.dev/ledger"], ["stint.dev/ledger"]),
+        (["example.com/other"], None, None),
+    ],
+)
+async def test_who_replaces_a_session_by_its_manifest_keeps_stamp_and_finalizer(
+    before: list[str], after: list[str] | None, kept: list[str] | None
+) -> None:
+    old: Any = {"metadata": {"name": "fix", "namespace": "a", "annotations": {CREATED_BY: "alice"}, "finalizers": before}}
+    body: Any = {"metadata": {"name": "fix", "namespace": "a", **({"finalizers": after} if after else {})}}
+    patch = kopf.Patch(body=kopf.Body(body))
+    await handlers.created_by(memo=Admission(Settings()), body=kopf.Body(body), old=kopf.Body(old), userinfo={"username": "bob"}, patch=patch)
+    meta = jsonpatch.apply_patch(body, patch.as_json_patch())["metadata"]
+    assert (meta["annotations"], meta.get("finalizers")) == ({CREATED_BY: "alice"}, kept)
+
+
+async def test_a_group_that_a_shared_budget_names_is_not_pushed_out_by_a_budget_of_a_user() -> None:
+    process = Admission(Settings())
+    for namespace, glob in (("stint-system", "payers"), ("a", "*")):
+        meta = {"name": "team", "namespace": namespace, "uid": namespace, "resourceVersion": "5", "generation": 1}
+        limits = [{"name": "busy", "resource": "concurrency", "limit": "1"}]
+        process.world.budgets.take({"metadata": meta, "spec": {"limits": limits, "selector": {"groups": [glob]}}})
+    stamp = process.stamp(None, "a", {"username": "alice", "groups": [*(f"g{number}" for number in range(200)), "payers"]})
+    assert "payers" in (stamp[CREATED_BY_GROUPS] or "").split("\n")

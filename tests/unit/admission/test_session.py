@@ -161,6 +161,29 @@ def test_a_flood_within_a_second_finds_the_limit(cluster: Cluster, limits: list[
     assert codes == [0] * fit + [429] * 3
 
 
+def test_who_is_created_again_and_again_under_one_name_takes_room_once(cluster: Cluster) -> None:
+    cluster.budget({**CONCURRENCY_1, "limit": "2"}, atLimit="Reject")
+    codes = [cluster.let_in(name="there-already").answer.code for _ in range(3)]
+    assert [*codes, cluster.let_in(name="another").answer.code] == [0, 0, 0, 0]
+    assert cluster.let_in(name="third").answer.code == 429
+
+
+def test_a_clock_that_goes_back_holds_nobody(cluster: Cluster) -> None:
+    cluster.budget(CONCURRENCY_1, atLimit="Reject")
+    cluster.let_in()
+    cluster.now -= timedelta(hours=1)
+    assert cluster.let_in().answer.code == 0
+
+
+def test_accounts_that_nobody_asks_for_again_are_forgotten(cluster: Cluster) -> None:
+    cluster.budget(CONCURRENCY_1, atLimit="Reject", per=["Label:run"])
+    for number in range(50):
+        cluster.let_in(labels={"run": str(number)})
+    cluster.now += timedelta(seconds=11)
+    cluster.let_in(labels={"run": "last"})
+    assert [len(accounts) for accounts in cluster.world.recent._by_budget.values()] == [1]
+
+
 def test_a_dry_run_takes_no_room(cluster: Cluster) -> None:
     cluster.budget(CONCURRENCY_1, atLimit="Reject")
     assert [cluster.create().answer.code for _ in range(3)] == [0, 0, 0]

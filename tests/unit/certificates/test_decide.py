@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,13 @@ from unit.certificates.kit import NAMES, NOW, after, pair
 
 GOOD = pair()
 OTHER = pair()
+
+
+def of_an_unknown_curve(pem: bytes) -> bytes:
+    """The same key or certificate, as if of an algorithm that nobody here has heard of."""
+    first, *lines, last = pem.strip().split(b"\n")
+    der = base64.b64decode(b"".join(lines)).replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a8648ce3d030109"))
+    return b"\n".join([first, base64.b64encode(der), last])
 
 
 def test_a_fresh_certificate_is_good_and_trusted_by_who_trusts_its_authority() -> None:
@@ -45,13 +53,30 @@ def test_no_key_is_printed() -> None:
         (Serving(b"x", b"nonsense", b"y"), "cannot be read"),
         (replace(GOOD, key=OTHER.key), "do not belong together"),
         (replace(GOOD, key=GOOD.certificate), "cannot be read"),
+        (replace(GOOD, key=of_an_unknown_curve(GOOD.key)), "cannot be read"),
+        (replace(GOOD, certificate=of_an_unknown_curve(GOOD.certificate)), "cannot be read"),
+        (replace(GOOD, authorities=of_an_unknown_curve(GOOD.authorities)), "signed by somebody else"),
         (replace(GOOD, certificate=OTHER.certificate, key=OTHER.key), "signed by somebody else"),
         (replace(GOOD, authorities=b""), "signed by somebody else"),
         (pair(names=("stint-admission.elsewhere.svc",)), "it is not for stint-admission.stint-system.svc"),
         (pair(after(-91)), "expired"),
         (pair(after(1)), "not valid yet"),
     ],
-    ids=["none", "empty", "nonsense", "another key", "a certificate as key", "foreign", "authority wiped", "another name", "expired", "clock was ahead"],
+    ids=[
+        "none",
+        "empty",
+        "nonsense",
+        "another key",
+        "a certificate as key",
+        "an odd key",
+        "an odd certificate",
+        "an odd authority",
+        "foreign",
+        "authority wiped",
+        "another name",
+        "expired",
+        "clock was ahead",
+    ],
 )
 def test_whatever_is_not_good_is_replaced_and_nothing_of_it_stays_trusted(found: Serving | None, why: str) -> None:
     needed = renewal(found, NAMES, NOW)

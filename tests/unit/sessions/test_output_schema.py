@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from simulation.pod_status import Json
-from stint.sessions.output_schema import schema_problem
+from stint.sessions.output_schema import LARGEST, schema_problem
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,56 @@ def test_a_schema_on_which_the_library_breaks_has_a_problem_too(schema: Json) ->
 def test_a_schema_nested_without_end_is_too_deep() -> None:
     deep: Json = json.loads('{"not":' * 900 + "{}" + "}" * 900)
     assert schema_problem(deep) == "it is nested too deeply"
+    assert schema_problem({"pattern": "(?:" * 3000 + ")" * 3000}) == "it is nested too deeply"
+
+
+DRAFT_4, DRAFT_7, DRAFT_2019 = (
+    {"$schema": dialect}
+    for dialect in ("http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2019-09/schema")
+)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({**DRAFT_4, "enum": [{"a": number} for number in range(2500)]}, id="elements that cannot be sorted"),
+        pytest.param({"type": [{"a": number} for number in range(2500)]}, id="the same for types"),
+        pytest.param({"not": {**DRAFT_4, "type": [{"a": number} for number in range(2500)]}}, id="the same further down"),
+        pytest.param({"allOf": [{}] * 10_000}, id="many schemas in one"),
+        pytest.param({**DRAFT_2019, "allOf": [{}] * 10_000}, id="many schemas in one, of an older draft"),
+        pytest.param({"allOf": [5] * 15_000}, id="many errors"),
+    ],
+)
+def test_no_schema_keeps_everybody_else_waiting(schema: Json) -> None:
+    assert len(json.dumps(schema, separators=(",", ":"))) <= LARGEST
+    began = time.process_time()
+    schema_problem(schema)
+    assert time.process_time() - began < 2  # seconds; 5 to 20 and more, if elements are compared with each other, or parts are looked up
+
+
+def test_a_schema_that_is_too_large_is_not_looked_at() -> None:
+    assert schema_problem({"description": "x" * (LARGEST - 18)}) == ""
+    assert schema_problem({"description": "x" * (LARGEST - 17)}).startswith("it has 32769 bytes, and may have 32768; make it smaller")
+
+
+@pytest.mark.parametrize("draft", [{}, DRAFT_2019, DRAFT_7, DRAFT_4])
+@pytest.mark.parametrize(
+    ("schema", "where"),
+    [
+        ({"properties": {"a": {"items": {"maxLength": -1}}}}, "properties/a/items"),
+        ({"anyOf": [{"not": {"required": ["a", "a"]}}]}, "anyOf/0/not/required: the elements of a list are not unique"),
+        ({"additionalProperties": {"type": "objekt"}}, "additionalProperties"),
+        ({"title": 5}, "title"),
+        ({"properties": {"a": {"pattern": "("}}}, "properties/a/pattern"),
+    ],
+)
+def test_every_part_of_every_draft_is_looked_at(draft: Json, schema: Json, where: str) -> None:
+    assert schema_problem({**draft, **schema}).startswith(where)
+
+
+def test_words_of_the_newest_draft_are_known() -> None:
+    wrongs: list[Json] = [
+        {"prefixItems": {}}, {"dependentRequired": {"a": "b"}}, {"unevaluatedProperties": 5}, {"$defs": {"a": 5}}, {"$anchor": "1"},
+    ]  # fmt: skip
+    for wrong in wrongs:
+        assert schema_problem(wrong) != ""
