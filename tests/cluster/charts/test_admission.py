@@ -51,7 +51,7 @@ def test_with_cert_manager_stint_keeps_its_hands_off(default: list[Manifest], ex
     assert certificate["secretName"] == "stint-admission-tls"
     assert [environment(each)["STINT_KEEP_CERTIFICATE"] for each in (default, extreme)] == ["true", "false"]
     assert of_kind(extreme, "Issuer") == []
-    assert {role["metadata"]["name"] for role in of_kind(extreme, "Role")} == {"stint-admission"}
+    assert {role["metadata"]["name"] for role in of_kind(extreme, "Role")} == {"stint-admission", "stint-controller"}
 
 
 def test_without_an_issuer_cert_manager_gets_one_of_the_chart(helm: Helm) -> None:
