@@ -74,7 +74,7 @@ class Result(Model):
 
 
 class Reserved(Model):
-    """What budgets have reserved for the attempt that runs, where that is less than what the session's limits leave."""
+    """The most that the running attempt may use: what the session's limits left when it began, and no more than its budgets have reserved."""
 
     cost: Amount | None = Field(None, description="USD.")
     tokens: Count | None = Field(None, description="All tokens, caches included.")
@@ -134,7 +134,7 @@ class SessionStatus(Model):
         None, description="Number of the first attempt on the present volume, once an earlier volume was removed with its conversation."
     )
     reserved: Reserved | None = Field(
-        None, description="What its budgets have reserved for the attempt that runs, if that is less than spec.limits leave; the gateway stops there."
+        None, description="The most that the running attempt may use: what spec.limits left when it began, no more than its budgets have reserved."
     )
     waiting_for: WaitingFor | None = Field(None, description="Why nothing happens at the moment.")
     usage: Usage = Field(Usage(), description="What the session used, all its attempts together.")

@@ -140,7 +140,7 @@ def _running(seen: Observed, pod: PodFacts) -> Plan:
     status.update(attempt=pod.attempt, podName=pod.name, podUID=pod.uid, sessionID=conversation(seen.uid))
     status.pop("nextRetryTime", None)
     status.setdefault("startTime", timestamp(started))
-    if pod.lowered:
+    if pod.reserved:  # also what limits leave: they may be edited, and the pod be lost, while nobody looks
         status["reserved"] = {name: value for name, value in orjson.loads(pod.reserved).items() if name != "lowered" and value is not None}
     return Plan(status=_status(seen, status, Facts(reasons.POD_RUNNING, running=True)))
 

@@ -130,6 +130,14 @@ def test_a_lost_attempt_is_charged_all_that_it_could_use(annotations: Json, spec
     assert (found.cost, found.inputTokens, found.estimated) == (expected.cost, expected.inputTokens, True)
 
 
+def test_limits_that_were_lowered_while_nobody_looked_lower_no_estimate() -> None:
+    """The pod was lost while the controller was away, and with it what it was given; the status still says it."""
+    before = status_of(plan(observed(session(), pods=[running_pod(annotations=given("5"))])))
+    assert before["reserved"] == {"cost": "5"}
+    found = reservation(before, facts(running_pod()), terms({"limits": {"cost": "0.2"}}))
+    assert found.cost == Decimal(5)
+
+
 ESTIMATED = status(
     history=[attempt(1, "Disrupted", "PodLost", estimated=True, requests=0, inputTokens=100, outputTokens=0, cost="2")],
     usage={**pod_status.counts("2", requests=0, input_tokens=100, output_tokens=0), "estimated": True},
